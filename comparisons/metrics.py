@@ -1,0 +1,99 @@
+"""The one scorer: span F1 for tagging, accuracy and macro-F1 for classification.
+
+Scores are sums over items (sentences or pairs), so that a resample of the items is a resample of the rows
+of a small integer matrix: `item_counts` makes the matrix, `score_of` turns its column sums into figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from baselines.corpora import NLI_LABELS
+from xlembed.types import Ints2d
+
+MAIN_METRIC = {"ner": "f1", "nli": "accuracy"}
+METRIC_NAMES = {
+    "ner": "span F1 (micro, %; IOB2, an I- that follows nothing of its type opens a span: seqeval's default mode)",
+    "nli": "accuracy (%)",
+}
+
+
+@dataclass(frozen=True)
+class Span:
+    """An entity: label, first word, word after the last."""
+
+    label: str
+    start: int
+    end: int
+
+
+def spans(tags: Sequence[str]) -> set[Span]:
+    """Entities of an IOB2 sequence, read leniently: an I-X after O, or after another type, opens a span.
+
+    This is what conlleval and seqeval's default mode do, and what published WikiAnn figures use.
+    """
+    found: set[Span] = set()
+    label, start = None, 0
+    for i, tag in enumerate([*tags, "O"]):
+        prefix, _, kind = tag.partition("-")
+        goes_on = prefix == "I" and kind == label
+        if label is not None and not goes_on:
+            found.add(Span(label, start, i))
+            label = None
+        if prefix in ("B", "I") and not goes_on:
+            label, start = kind, i
+    return found
+
+
+def item_counts(kind: str, gold: Sequence, predicted: Sequence) -> Ints2d:
+    """One row an item. ner: correct, predicted, gold spans. nli: a one-hot cell of the confusion matrix.
+
+    The confusion matrix is flattened: column gold * 3 + predicted, labels in the order of NLI_LABELS.
+    """
+    rows = np.zeros((len(gold), 3 if kind == "ner" else len(NLI_LABELS) ** 2), dtype=np.int64)
+    for row, g, p in zip(rows, gold, predicted, strict=True):
+        if kind == "ner":
+            gold_spans, predicted_spans = spans(g), spans(p)
+            row[:] = len(gold_spans & predicted_spans), len(predicted_spans), len(gold_spans)
+        else:
+            row[NLI_LABELS.index(g) * len(NLI_LABELS) + NLI_LABELS.index(p)] = 1
+    return rows
+
+
+def scores_of(kind: str, sums: Ints2d) -> dict[str, np.ndarray]:
+    """Figures in percent from column sums of `item_counts`, (n_resamples, n_columns) -> (n_resamples,) each.
+
+    ner: precision, recall, f1 = 2 correct / (predicted + gold). nli: accuracy, macro_f1 (the mean over
+    labels that occur in gold or prediction, as scikit-learn has it).
+    """
+    sums = np.atleast_2d(sums).astype(np.float64)
+    if kind == "ner":
+        correct, n_predicted, n_gold = sums.T
+        return {
+            "f1": 100 * _ratio(2 * correct, n_predicted + n_gold),
+            "precision": 100 * _ratio(correct, n_predicted),
+            "recall": 100 * _ratio(correct, n_gold),
+        }
+    confusion = sums.reshape(len(sums), len(NLI_LABELS), len(NLI_LABELS))
+    correct = np.diagonal(confusion, axis1=1, axis2=2)
+    total = confusion.sum(axis=1) + confusion.sum(axis=2)
+    occurs = total > 0
+    macro = (_ratio(2 * correct, total) * occurs).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1)
+    return {
+        "accuracy": 100 * _ratio(correct.sum(axis=1), confusion.sum(axis=(1, 2))),
+        "macro_f1": 100 * macro,
+    }
+
+
+def score(kind: str, gold: Sequence, predicted: Sequence) -> dict[str, float]:
+    """Figures in percent for one prediction set."""
+    sums = item_counts(kind, gold, predicted).sum(axis=0, keepdims=True)
+    return {name: float(values[0]) for name, values in scores_of(kind, sums).items()}
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """above / below, 0 where below is 0."""
+    return np.divide(above, below, out=np.zeros(np.shape(above)), where=below > 0)

@@ -1,0 +1,1 @@
+"""Mapping two vector spaces into one."""

@@ -1,0 +1,1 @@
+"""Nearest neighbours: one primitive, top-k of similarity plus a number per key."""
