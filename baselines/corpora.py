@@ -147,6 +147,13 @@ def _nli_label(text: str, path: str | Path, number: int) -> str:
     return label
 
 
+def read_items(kind: str, path: str | Path, lang: str | None = None) -> list[TaggedSentence] | list[SentencePair]:
+    """Items of one file by kind of task, ner or nli."""
+    if kind not in ("ner", "nli"):
+        raise InputError(f"unknown kind of task {kind!r}: choose ner or nli")
+    return read_tagged(path, lang) if kind == "ner" else read_pairs(path)
+
+
 def gold_hash(items: Iterable[TaggedSentence | SentencePair]) -> str:
     """SHA-256 over texts and gold, in order: two prediction files with one hash answer the same questions."""
     digest = hashlib.sha256()

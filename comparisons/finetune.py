@@ -28,7 +28,8 @@ from transformers.utils import logging as transformers_logging
 
 from baselines.corpora import NLI_LABELS, SentencePair, TaggedSentence, need_gold
 from comparisons.encoders import FoundEncoder, find_encoder
-from comparisons.metrics import MAIN_METRIC, score
+from comparisons.finetune_settings import FinetuneSettings
+from baselines.metrics import MAIN_METRIC, score
 from comparisons.subwords import Window, WordEncoder, windows_of
 from xlembed.errors import InputError
 from xlembed.files import read_json, replacing, write_json
@@ -36,29 +37,6 @@ from xlembed.progress import progress, say
 
 _IGNORED = -100  # cross_entropy's ignore_index: subwords on which no tag is read
 _MODEL_CLASS = {"ner": AutoModelForTokenClassification, "nli": AutoModelForSequenceClassification}
-
-
-@dataclass(frozen=True)
-class FinetuneSettings:
-    """Optimisation: AdamW, linear warm-up and decay, gradient norm clipped to 1."""
-
-    epochs: int = 3
-    batch_size: int = 32
-    lr: float = 5e-5
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    max_length: int = 128
-    frozen: str = "embeddings"  # or "none"
-    precision: str = "auto"  # "float32", "bfloat16"; auto: bfloat16 where the processor has it
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.frozen not in ("embeddings", "none"):
-            raise InputError(f"frozen = {self.frozen!r}: choose embeddings or none")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise InputError(f"precision = {self.precision!r}: choose auto, float32 or bfloat16")
-        if self.epochs < 1 or self.batch_size < 1 or self.max_length < 8:
-            raise InputError("epochs and batch_size must be at least 1, max_length at least 8")
 
 
 @dataclass
@@ -73,6 +51,7 @@ class FinetunedEncoder:
     model: PreTrainedModel
     words: WordEncoder
     curve: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0  # fine-tuning, dev scoring included
 
     @property
     def n_parameters(self) -> int:
@@ -100,6 +79,7 @@ class FinetunedEncoder:
                 "settings": asdict(self.settings),
                 "seed": self.seed,
                 "curve": self.curve,
+                "seconds": self.seconds,
             },
         )
 
@@ -114,7 +94,7 @@ def load_finetuned(folder: Path) -> FinetunedEncoder:
         )
     settings = FinetuneSettings(**about["settings"])
     tuned = _fresh(encoder, about["kind"], about["labels"], settings, about["seed"])
-    tuned.curve = about["curve"]
+    tuned.curve, tuned.seconds = about["curve"], about["seconds"]
     weights = load_file(folder / "trained.safetensors")
     tuned.model.load_state_dict(weights, strict=False)
     return tuned
@@ -133,8 +113,10 @@ def finetune(
     need_gold(dev, "dev data")
     labels = list(NLI_LABELS) if kind == "nli" else sorted({tag for item in train for tag in item.tags})
     tuned = _fresh(encoder, kind, labels, settings, seed)
+    begin = time.perf_counter()
     with _seeded(seed):
         _train(tuned, train, dev, np.random.default_rng(seed))
+    tuned.seconds = round(time.perf_counter() - begin, 2)
     return tuned
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from xlembed.errors import InputError
 from xlembed.lexicon import Lexicon
 from xlembed.normalize import unit
 from xlembed.retrieval import key_bias
-from xlembed.search.numpy_search import best_ranks
+from xlembed.search.numpy_search import best_ranks, topk
 from xlembed.vectors import WordVectors
 
 KS = (1, 5, 10)
@@ -75,3 +76,14 @@ def evaluate(
         intervals={name: interval(resampled[:, i]) for i, name in enumerate(names)},
         with_oov_as_errors=dict(zip(names, (means * len(hits) / n_words).tolist(), strict=True)),
     )
+
+
+def translate(src: WordVectors, trg: WordVectors, words: Sequence[str], retrieval: str = "csls") -> list[str]:
+    """The nearest target word of each source word, both in one space. Raises InputError for an unknown word."""
+    for word in words:
+        if src.row(word) is None:
+            raise InputError(f"{word!r} is not in the source vocabulary")
+    queries, keys = unit(src.matrix), unit(trg.matrix)
+    rows = [src.row(word) for word in words]
+    best = topk(queries[rows], keys, 1, key_bias(retrieval, queries, keys)).indices[:, 0]
+    return [trg.words[row] for row in best]

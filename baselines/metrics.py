@@ -6,7 +6,7 @@ of a small integer matrix: `item_counts` makes the matrix, `score_of` turns its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +92,11 @@ def score(kind: str, gold: Sequence, predicted: Sequence) -> dict[str, float]:
     """Figures in percent for one prediction set."""
     sums = item_counts(kind, gold, predicted).sum(axis=0, keepdims=True)
     return {name: float(values[0]) for name, values in scores_of(kind, sums).items()}
+
+
+def dev_scorer(kind: str) -> Callable[[Sequence, Sequence], float]:
+    """The main metric as a function of gold and predictions, for model selection."""
+    return lambda gold, predicted: score(kind, gold, predicted)[MAIN_METRIC[kind]]
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

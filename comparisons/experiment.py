@@ -1,0 +1,223 @@
+"""Experiment files: which tasks, systems, languages and seeds, as TOML. The format is told in docs/experiments.md."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from baselines.corpora import SentencePair, TaggedSentence, read_items
+from baselines.settings import TrainSettings
+from comparisons.finetune_settings import FinetuneSettings
+from xlembed.errors import InputError, at
+from xlembed.files import numbered_lines
+
+KINDS = ("ner", "nli")
+SYSTEM_TYPES = ("majority", "static", "encoder")
+
+Resolver = Callable[[str], Path]
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """A data file, or rows [start, end) of it."""
+
+    file: str
+    start: int = 0
+    end: int | None = None
+
+    def describe(self) -> str:
+        if self.start == 0 and self.end is None:
+            return self.file
+        return f"{self.file} (rows {self.start}-{self.end if self.end is not None else 'end'})"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: training and dev data in the source language, one test file a language."""
+
+    name: str
+    kind: str
+    targets: list[str]
+    train: list[DataPart]
+    dev: list[DataPart]
+    test: str  # holds {lang}
+    published: str | None = None  # task name in published.csv
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class System:
+    """A system of one type; `settings` by task kind."""
+
+    name: str
+    type: str
+    seeds: list[int]
+    settings: dict[str, Any] = field(default_factory=dict)  # kind -> settings
+    model: str | None = None  # encoder
+    optional: bool = False  # encoder: go on without it where it cannot be had
+    vectors: str | None = None  # static: template with {lang}
+    languages: list[str] = field(default_factory=list)  # static: languages with vectors
+    lexicon: str | None = None  # static: template with {lang}, or "identical"
+    bli: str | None = None  # static: test lexicon, template with {lang}
+    n_words: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What an experiment file says."""
+
+    name: str
+    title: str
+    source: str
+    tasks: list[Task]
+    systems: list[System]
+    data: str = "files"  # or "package:pocket"
+    note: str = ""
+    small: bool = False  # reports say that no conclusion is to be drawn
+
+    def languages(self, task: Task) -> list[str]:
+        """The source first, then the targets."""
+        return [self.source, *[lang for lang in task.targets if lang != self.source]]
+
+
+def read_experiment(path: str | Path) -> Experiment:
+    """Read and check an experiment file; InputError names the file and the key that is wrong."""
+    text = "\n".join(line for _, line in numbered_lines(path))
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise at(path, None, f"is not valid TOML: {err}") from None
+    try:
+        return _experiment(raw)
+    except InputError as err:
+        raise at(path, None, str(err)) from None
+
+
+def _experiment(raw: dict[str, Any]) -> Experiment:
+    known = {"name", "title", "source", "data", "note", "small", "seeds", "task", "system"}
+    _refuse_unknown(raw, known, "the experiment")
+    name = _need(raw, "name", str, "the experiment")
+    source = raw.get("source", "en")
+    seeds = _need({"seeds": [1], **raw}, "seeds", list, "the experiment")
+    tasks = [_task(task) for task in _need(raw, "task", list, "the experiment")]
+    systems = [_system(system, seeds) for system in _need(raw, "system", list, "the experiment")]
+    for what, named in (("task", tasks), ("system", systems)):
+        names = [x.name for x in named]
+        for one in names:
+            if names.count(one) > 1:
+                raise InputError(f"two {what}s are named {one!r}")
+            if not one or not all(char.isalnum() or char in "-_+" for char in one):
+                raise InputError(f"{what} name {one!r}: letters, digits, - _ + are allowed (it names files)")
+    data = raw.get("data", "files")
+    if data not in ("files", "package:pocket"):
+        raise InputError(f"data = {data!r}: choose files or package:pocket")
+    return Experiment(name, raw.get("title", name), source, tasks, systems, data,
+                      raw.get("note", ""), bool(raw.get("small", False)))  # fmt: skip
+
+
+def _task(raw: dict[str, Any]) -> Task:
+    where = f"task {raw.get('name', '?')!r}"
+    _refuse_unknown(raw, {f.name for f in fields(Task)}, where)
+    kind = _need(raw, "kind", str, where)
+    if kind not in KINDS:
+        raise InputError(f"{where}: unknown kind {kind!r}: choose {' or '.join(KINDS)}")
+    test = _need(raw, "test", str, where)
+    if "{lang}" not in test:
+        raise InputError(f"{where}: test = {test!r} must hold {{lang}}")
+    return Task(
+        _need(raw, "name", str, where),
+        kind,
+        _codes(raw, "targets", where),
+        _parts(raw, "train", where),
+        _parts(raw, "dev", where),
+        test,
+        raw.get("published"),
+        raw.get("note", ""),
+    )
+
+
+def _codes(raw: dict[str, Any], key: str, where: str) -> list[str]:
+    codes = _need(raw, key, list, where)
+    for code in codes:
+        if not isinstance(code, str) or not code.isalpha() or not code.islower() or len(code) not in (2, 3):
+            raise InputError(f"{where}: {key} holds {code!r}, an ISO 639 code such as de or hau is needed")
+    return codes
+
+
+def _parts(raw: dict[str, Any], key: str, where: str) -> list[DataPart]:
+    parts = []
+    for part in _need(raw, key, list, where):
+        if isinstance(part, str):
+            parts.append(DataPart(part))
+        elif isinstance(part, dict) and isinstance(part.get("file"), str):
+            start, _, end = str(part.get("rows", ":")).partition(":")
+            try:
+                parts.append(DataPart(part["file"], int(start or 0), int(end) if end else None))
+            except ValueError:
+                raise InputError(f"{where}: rows = {part['rows']!r}, expected start:end") from None
+        else:
+            raise InputError(f"{where}: {key} holds {part!r}, a file name or {{file, rows}} is needed")
+    if not parts:
+        raise InputError(f"{where}: {key} is empty")
+    return parts
+
+
+def _system(raw: dict[str, Any], seeds: list[int]) -> System:
+    where = f"system {raw.get('name', '?')!r}"
+    _refuse_unknown(raw, ({f.name for f in fields(System)} - {"settings"}) | set(KINDS), where)
+    kind = _need(raw, "type", str, where)
+    if kind not in SYSTEM_TYPES:
+        raise InputError(f"{where}: unknown type {kind!r}: choose {', '.join(SYSTEM_TYPES)}")
+    seeds = raw.get("seeds", seeds)
+    if not seeds or not all(isinstance(seed, int) for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise InputError(f"{where}: seeds = {seeds!r}, different whole numbers are needed")
+    if kind == "static":
+        _codes(raw, "languages", where)
+        for key in ("vectors", "lexicon"):
+            _need(raw, key, str, where)
+    if kind == "encoder":
+        _need(raw, "model", str, where)
+    record = TrainSettings if kind == "static" else FinetuneSettings
+    settings = {}
+    if kind != "majority":
+        for task_kind in KINDS:
+            given = raw.get(task_kind, {})
+            _refuse_unknown(given, {f.name for f in fields(record)}, f"{where}, [{task_kind}]")
+            settings[task_kind] = record(**given)
+    plain = {k: v for k, v in raw.items() if k not in KINDS and k != "seeds"}
+    return System(**plain, seeds=list(seeds), settings=settings)
+
+
+def _need(raw: dict[str, Any], key: str, kind: type, where: str) -> Any:
+    if key not in raw:
+        raise InputError(f"{where} lacks {key!r}")
+    if not isinstance(raw[key], kind) or not raw[key]:
+        raise InputError(f"{where}: {key} = {raw[key]!r}, a non-empty {kind.__name__} is needed")
+    return raw[key]
+
+
+def _refuse_unknown(raw: dict[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(raw) - known)
+    if unknown:
+        raise InputError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+
+
+# ---- reading the data that a task names
+
+
+def read_parts(
+    kind: str, parts: list[DataPart], lang: str, resolve: Resolver
+) -> list[TaggedSentence] | list[SentencePair]:
+    """All items of the parts, in order."""
+    items: list = []
+    for part in parts:
+        whole = read_items(kind, resolve(part.file), lang)
+        chosen = whole[part.start : part.end]
+        if not chosen:
+            raise InputError(f"{part.describe()}: the file has {len(whole)} items, none in these rows")
+        items += chosen
+    return items

@@ -1,0 +1,331 @@
+"""The report as a list of sections, whatever the format that it is then written in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from baselines.metrics import MAIN_METRIC, METRIC_NAMES
+from comparisons.published import published_rows
+
+ABSENT = "—"
+LONG_REASON = 20  # characters; a shorter reason ("no vectors") stands in the table itself
+
+
+@dataclass(frozen=True)
+class Table:
+    """Header and rows of text."""
+
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, paragraphs, a table, a note under it, a picture."""
+
+    heading: str
+    paragraphs: list[str] = field(default_factory=list)
+    table: Table | None = None
+    note: str = ""
+    image: str | None = None  # name of a file beside the report
+    image_alt: str = ""
+
+
+def sections_of(summary: dict[str, Any], images: dict[str, str]) -> list[Section]:
+    """All sections; `images` gives the picture of a task."""
+    experiment = summary["experiment"]
+    sections = [_reading(summary)]
+    for task in experiment["tasks"]:
+        sections.append(_scores(summary, task, images.get(task["name"])))
+        sections.append(_differences(summary, task))
+        sections.append(_gaps(summary, task))
+        if task["published"]:
+            sections.append(_published(summary, task))
+    if summary["bli"]:
+        sections.append(_bli(summary))
+    sections.append(_cost(summary))
+    sections.append(_how(summary))
+    return sections
+
+
+def _reading(summary: dict[str, Any]) -> Section:
+    experiment = summary["experiment"]
+    systems = ", ".join(s["name"] for s in experiment["systems"])
+    paragraphs = [
+        f"Every system here was trained on labelled data in **{experiment['source']}** alone and then run, "
+        f"unchanged, on test sets in other languages (zero-shot transfer). Systems: {systems}. One scorer "
+        "scored them all from their prediction files, on the same sentences.",
+        "A figure is the mean over seeds, in percent, higher is better. In brackets stands its 95 % interval: "
+        "how far it would move on another sample of test items of this size (bootstrap). ± is the standard "
+        "deviation over seeds, where there are several. Two figures whose difference has an interval that "
+        "holds 0 are not told apart by this test set.",
+    ]
+    if experiment["small"]:
+        paragraphs.insert(
+            0,
+            "**This is a demonstration on pocket data**: a few hundred sentences a language, written for this "
+            "project. It shows that every part works and what a report looks like. *No conclusion about the "
+            "systems is to be drawn from it*; the intervals show why.",
+        )
+    if experiment["note"]:
+        paragraphs.append(experiment["note"].strip())
+    table = Table(["system", "what it is"], [[s["name"], s["note"] or s["type"]] for s in experiment["systems"]])
+    return Section("How to read this", paragraphs, table)
+
+
+def _score_of(summary: dict[str, Any], task: str, system: str, lang: str) -> dict[str, Any] | None:
+    for score in summary["scores"]:
+        if (score["task"], score["system"], score["lang"]) == (task, system, lang):
+            return score
+    return None
+
+
+def _why_missing(summary: dict[str, Any], task: str, system: str, lang: str) -> str:
+    for one in summary["missing"]:
+        if (one["task"], one["system"], one["lang"]) == (task, system, lang):
+            return one["why"] if len(one["why"]) < LONG_REASON else "not run"
+    return ABSENT
+
+
+def score_table(summary: dict[str, Any], task: dict[str, Any]) -> Table:
+    """The main metric by system and language."""
+    metric, rows = MAIN_METRIC[task["kind"]], []
+    for system in summary["experiment"]["systems"]:
+        row = [system["name"]]
+        for lang in task["languages"]:
+            score = _score_of(summary, task["name"], system["name"], lang)
+            row.append(_why_missing(summary, task["name"], system["name"], lang) if score is None
+                       else _figure(score["figures"][metric]) + _sd(score["seed_sd"]))  # fmt: skip
+        rows.append([*row, str(len(system["seeds"])) if system["type"] != "majority" else ABSENT])
+    return Table(["system", *[_lang(summary, lang) for lang in task["languages"]], "seeds"], rows)
+
+
+def _scores(summary: dict[str, Any], task: dict[str, Any], image: str | None) -> Section:
+    metric = MAIN_METRIC[task["kind"]]
+    paragraphs = [task["note"]] if task["note"] else []
+    paragraphs.append(f"Metric: {METRIC_NAMES[task['kind']]}. {_test_sizes(summary, task)}")
+    return Section(
+        f"{task['name']}: results",
+        paragraphs + _warnings(summary, task),
+        score_table(summary, task),
+        _other_metrics(summary, task),
+        image,
+        f"Bars of {metric} by language and system for {task['name']}, with 95 % intervals",
+    )
+
+
+def _warnings(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
+    """Failed seeds, and systems that could not be run at all."""
+    found = [
+        f"**Failed seed**: {score['system']}, {score['lang']}: {flag}."
+        for score in summary["scores"]
+        if score["task"] == task["name"]
+        for flag in score["flags"]
+    ]
+    reasons = {one["system"]: one["why"] for one in summary["missing"]
+               if one["task"] == task["name"] and len(one["why"]) >= LONG_REASON}  # fmt: skip
+    return found + [f"**{system} was not run**: {why}." for system, why in reasons.items()]
+
+
+def _test_sizes(summary: dict[str, Any], task: dict[str, Any]) -> str:
+    what = "sentences" if task["kind"] == "ner" else "pairs"
+    sizes = {
+        score["lang"]: score["n_items"] for score in summary["scores"] if score["task"] == task["name"]
+    }
+    if len(set(sizes.values())) == 1:
+        return f"Test items: {next(iter(sizes.values())):,} {what} in each language."
+    return f"Test {what}: " + ", ".join(f"{lang} {n:,}" for lang, n in sizes.items()) + "."
+
+
+def _other_metrics(summary: dict[str, Any], task: dict[str, Any]) -> str:
+    """The secondary figures, in one line a system."""
+    names = {"ner": ("precision", "recall"), "nli": ("macro_f1",)}[task["kind"]]
+    lines = []
+    for system in summary["experiment"]["systems"]:
+        found = [
+            f"{lang} " + " / ".join(f"{score['figures'][name]['value']:.1f}" for name in names)
+            for lang in task["languages"]
+            if (score := _score_of(summary, task["name"], system["name"], lang))
+        ]
+        if found:
+            lines.append(f"{system['name']}: {', '.join(found)}")
+    return f"{' / '.join(name.replace('_', '-') for name in names).capitalize()}: " + "; ".join(lines) + "."
+
+
+def _differences(summary: dict[str, Any], task: dict[str, Any]) -> Section:
+    rows: dict[str, list[str]] = {}
+    for one in summary["differences"]:
+        if one["task"] != task["name"]:
+            continue
+        row = rows.setdefault(f"{one['system']} minus {one['other']}", [ABSENT] * len(task["languages"]))
+        figure = one["figure"]
+        clear = figure["low"] > 0 or figure["high"] < 0
+        row[task["languages"].index(one["lang"])] = _signed(figure) + ("" if clear else " (not clear)")
+    return Section(
+        f"{task['name']}: differences between systems",
+        ["Paired on the same test items, in points. *Not clear*: 0 lies within the 95 % interval."],
+        Table(["difference", *[_lang(summary, lang) for lang in task["languages"]]],
+              [[name, *row] for name, row in rows.items()]),
+    )  # fmt: skip
+
+
+def _gaps(summary: dict[str, Any], task: dict[str, Any]) -> Section:
+    targets = task["languages"][1:]
+    rows = []
+    for system in summary["experiment"]["systems"]:
+        if system["type"] == "majority":
+            continue
+        gaps = {g["lang"]: g["figure"] for g in summary["gaps"]
+                if g["task"] == task["name"] and g["system"] == system["name"]}  # fmt: skip
+        if gaps:
+            mean = sum(g["value"] for g in gaps.values()) / len(gaps)
+            cells = [_figure(gaps[lang]) if lang in gaps else
+                     _why_missing(summary, task["name"], system["name"], lang) for lang in targets]  # fmt: skip
+            rows.append([system["name"], *cells, f"{mean:.1f} ({len(gaps)})"])
+    return Section(
+        f"{task['name']}: transfer gap",
+        [f"What is lost on the way: the figure for {summary['experiment']['source']} minus the figure for the "
+         "language, in points. The mean is over the languages that the system ran on (their number in brackets)."],
+        Table(["system", *targets, "mean"], rows),
+    )  # fmt: skip
+
+
+def _published(summary: dict[str, Any], task: dict[str, Any]) -> Section:
+    metric = MAIN_METRIC[task["kind"]]
+    rows = []
+    for system in summary["experiment"]["systems"]:
+        scores = [_score_of(summary, task["name"], system["name"], lang) for lang in task["languages"]]
+        if any(scores):
+            cells = [f"{s['figures'][metric]['value']:.1f}" if s else ABSENT for s in scores]
+            rows.append([f"{system['name']} (ours)", *cells, _protocol(summary, task, system), "this run"])
+    for row in published_rows(task["published"], task["languages"]):
+        cells = [row.values.get(lang, ABSENT) for lang in task["languages"]]
+        reading = "" if row.reading == "primary" else f" ({row.reading} reading)"
+        rows.append([row.system, *cells, f"{row.setting}; {row.selection}", row.source + reading])
+    return Section(
+        f"{task['name']}: beside published figures",
+        ["Published figures are as printed, each with its protocol. They are *not* like for like with ours "
+         "where training data, model selection or preprocessing differ; see the protocol column and the notes."],
+        Table(["system", *task["languages"], "protocol", "source"], rows),
+    )  # fmt: skip
+
+
+def _protocol(summary: dict[str, Any], task: dict[str, Any], system: dict[str, Any]) -> str:
+    score = _score_of(summary, task["name"], system["name"], summary["experiment"]["source"])
+    settings = score["signature"]["settings"] if score else {}
+    n_seeds = 1 if system["type"] == "majority" else len(system["seeds"])
+    text = f"zero-shot; trained on {settings.get('n_train', 0):,} items in {summary['experiment']['source']}"
+    if system["type"] != "majority":
+        text += f"; best epoch on {settings.get('n_dev', 0):,} dev items in {summary['experiment']['source']}"
+        text += f"; mean of {n_seeds} seeds" if n_seeds > 1 else "; 1 seed"
+    return text
+
+
+def _bli(summary: dict[str, Any]) -> Section:
+    source = summary["experiment"]["source"]
+    rows = [
+        [
+            one["system"],
+            f"{source}-{one['lang']}",
+            one["retrieval"].upper(),
+            *[_figure(one["intervals"][k] | {"value": one["scores"][k]}) for k in ("P@1", "P@5", "P@10", "MRR")],
+            f"{one['coverage']:.1f} % of {one['n_words']:,}",
+            f"{one['with_oov_as_errors']['P@1']:.1f}",
+            f"{one['seed_covered']:,} of {one['seed_pairs']:,}",
+        ]
+        for one in summary["bli"]
+    ]
+    return Section(
+        "Bilingual dictionary induction (BLI)",
+        ["How good the mapping under the static systems is: for each source word of a test lexicon, is a right "
+         "translation among the 1, 5, 10 nearest target words (P@k)? MRR is the mean of 1 / rank. Figures are over "
+         "the words that both vocabularies hold (coverage); the last but one column counts the others as errors."],
+        Table(["system", "pair", "retrieval", "P@1", "P@5", "P@10", "MRR", "coverage", "P@1, OOV = error",
+               "training pairs covered"], rows),
+        _examples(summary),
+    )  # fmt: skip
+
+
+def _examples(summary: dict[str, Any]) -> str:
+    """What the mapping translates some test words into, right or wrong."""
+    lines = []
+    for one in summary["bli"]:
+        if one.get("examples"):
+            told = ", ".join(f"{e['src']} → {e['trg']}" + ("" if e["right"] else " (wrong)") for e in one["examples"])
+            lines.append(f"{summary['experiment']['source']}-{one['lang']}: {told}")
+    return "Examples, test words at even distances through the lexicon, nearest word by CSLS: " + "; ".join(lines) + "."
+
+
+def _cost(summary: dict[str, Any]) -> Section:
+    rows = []
+    for task in summary["experiment"]["tasks"]:
+        for system in summary["experiment"]["systems"]:
+            scores = [s for s in summary["scores"] if s["task"] == task["name"] and s["system"] == system["name"]]
+            if not scores:
+                continue
+            cost = scores[0]["cost"]
+            predict = sum(s["cost"]["predict_seconds"] for s in scores)
+            items = sum(s["n_items"] for s in scores)
+            rows.append([task["name"], system["name"], f"{cost['n_parameters'] / 1e6:.2f} M",
+                         f"{cost['n_trained'] / 1e6:.2f} M", _seconds(cost["train_seconds"]), _seconds(predict),
+                         f"{items / max(predict, 1e-9):,.0f}" if predict >= 0.05 else ABSENT])  # fmt: skip
+    return Section(
+        "Cost",
+        [f"Seconds of one seed (mean over seeds), all languages of the task together for prediction. Parameters of "
+         f"a static system do not count its word vectors. Machine: {summary['machine']}."],
+        Table(["task", "system", "parameters", "trained", "training", "prediction", "items a second"], rows),
+    )  # fmt: skip
+
+
+def _how(summary: dict[str, Any]) -> Section:
+    paragraphs = [f"Command: `{summary['command']}`"] if summary["command"] else []
+    for task in summary["experiment"]["tasks"]:
+        paragraphs.append(
+            f"{task['name']}: training data {', '.join(f'`{f}`' for f in task['train'])}; "
+            f"model selection {', '.join(f'`{f}`' for f in task['dev'])}."
+        )
+    for system in summary["experiment"]["systems"]:
+        scores = [s for s in summary["scores"] if s["system"] == system["name"]]
+        for score in {s["task"]: s for s in scores}.values():
+            settings = score["signature"]["settings"]
+            origin = f", from {settings['origin']}" if "origin" in settings else ""
+            values = settings.get("settings", {})
+            if values or origin:
+                told = ", ".join(f"{k} {v}" for k, v in values.items())
+                paragraphs.append(f"{system['name']} on {score['task']}{origin}: {told}.")
+    if summary["scores"]:
+        versions = summary["scores"][0]["signature"]["versions"]
+        paragraphs.append("Versions: " + ", ".join(f"{k} {v}" for k, v in versions.items()) + ".")
+        paragraphs.append("Intervals: " + summary["scores"][0]["signature"]["interval"].split(" over ")[0] + ".")
+    table = Table(
+        ["task", "language", "test items", "sha256 of the gold"],
+        [[*key, f"{n:,}", f"`{sha[:16]}`"] for key, (n, sha) in _gold(summary).items()],
+    )
+    return Section("How this was made", paragraphs, table)
+
+
+def _gold(summary: dict[str, Any]) -> dict[tuple[str, str], tuple[int, str]]:
+    return {(s["task"], s["lang"]): (s["n_items"], s["signature"]["gold_sha256"]) for s in summary["scores"]}
+
+
+def _lang(summary: dict[str, Any], lang: str) -> str:
+    return f"{lang} (source)" if lang == summary["experiment"]["source"] else lang
+
+
+def _figure(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.1f} [{figure['low']:.1f}, {figure['high']:.1f}]"
+
+
+def _signed(figure: dict[str, float]) -> str:
+    return f"{figure['value']:+.1f} [{figure['low']:+.1f}, {figure['high']:+.1f}]"
+
+
+def _sd(sd: float | None) -> str:
+    return "" if sd is None else f" ±{sd:.1f}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

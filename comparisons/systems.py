@@ -1,0 +1,174 @@
+"""The systems that an experiment can name, behind one interface: find or train a model, then predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from baselines.majority import majority_label, majority_tags
+from baselines.saving import load_static, save_static
+from baselines.spaces import IDENTICAL, SharedSpace
+from comparisons.encoders import find_encoder
+from comparisons.experiment import Experiment, Resolver, System
+from baselines.metrics import MAIN_METRIC, dev_scorer
+from xlembed.errors import require
+from xlembed.files import sha256_of
+from xlembed.progress import say
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model: `predict(items, lang)`, what it cost, and facts for the report."""
+
+    predict: Callable[[Sequence, str], list]
+    cost: dict[str, Any]
+    about: dict[str, Any]
+
+
+class Runner(Protocol):
+    """One system of an experiment."""
+
+    def why_not(self, lang: str) -> str | None:
+        """Why the system cannot run on a language, None if it can."""
+
+    def inputs(self, lang: str) -> list[Path]:
+        """Files besides the task data that its predictions in a language depend on."""
+
+    def identity(self) -> Any:
+        """What else tells its models from others (JSON)."""
+
+    def model(self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path) -> Model:
+        """Load the model saved in `folder`, or train it and save it there."""
+
+
+def runner_of(experiment: Experiment, system: System, resolve: Resolver) -> Runner:
+    """The runner of a system. Raises InputError when its files or its encoder cannot be had."""
+    if system.type == "majority":
+        return MajorityRunner()
+    if system.type == "static":
+        require("torch", "static")
+        return StaticRunner(experiment, system, resolve)
+    require("torch", "contextual")
+    require("transformers", "contextual")
+    return EncoderRunner(system)
+
+
+class MajorityRunner:
+    """The floor."""
+
+    def why_not(self, lang: str) -> str | None:
+        return None
+
+    def inputs(self, lang: str) -> list[Path]:
+        return []
+
+    def identity(self) -> Any:
+        return None
+
+    def model(self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path) -> Model:
+        def predict(items: Sequence, lang: str) -> list:
+            return majority_tags(train, items) if kind == "ner" else majority_label(train, len(items))
+
+        return Model(predict, {"train_seconds": 0.0, "n_parameters": 0, "n_trained": 0}, {})
+
+
+class StaticRunner:
+    """Taggers and classifiers on mapped vectors."""
+
+    def __init__(self, experiment: Experiment, system: System, resolve: Resolver):
+        self.system = system
+        self.source = experiment.source
+        self.space = SharedSpace(experiment.source, self._vectors(resolve), self._lexicon(resolve), system.n_words)
+
+    def _vectors(self, resolve: Resolver) -> Callable[[str], Path]:
+        return lambda lang: resolve(self.system.vectors.format(lang=lang))
+
+    def _lexicon(self, resolve: Resolver) -> Callable[[str], Path | str]:
+        template = self.system.lexicon
+        return lambda lang: IDENTICAL if template == IDENTICAL else resolve(template.format(lang=lang))
+
+    def why_not(self, lang: str) -> str | None:
+        return None if lang in self.system.languages else "no vectors"
+
+    def inputs(self, lang: str) -> list[Path]:
+        languages = [self.source] if lang == self.source else [self.source, lang]
+        paths = [self.space.vectors_of(one) for one in languages]
+        lexicon = self.space.lexicon_of(lang) if lang != self.source else IDENTICAL
+        return paths if lexicon == IDENTICAL else [*paths, Path(lexicon)]
+
+    def identity(self) -> Any:
+        return {"n_words": self.system.n_words, "steps": list(self.space.steps), "lexicon": self.system.lexicon}
+
+    def model(self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path) -> Model:
+        features = self.space.features(self.source)
+        if (folder / "model.json").is_file():
+            trained = load_static(folder)
+        else:
+            trained = self._train(kind, train, dev, seed)
+            save_static(folder, kind, trained)
+        return Model(
+            lambda items, lang: trained.predict(items, self.space.features(lang)),
+            {
+                "train_seconds": trained.curve.seconds,
+                "n_parameters": trained.n_parameters,
+                "n_trained": trained.n_parameters,
+            },
+            {"dev": trained.curve.dev, "best_epoch": trained.curve.best_epoch,
+             "words": len(features.vectors), "dim": features.vectors.dim},
+        )  # fmt: skip
+
+    def _train(self, kind: str, train: Sequence, dev: Sequence, seed: int) -> Any:
+        from baselines.classifiers import train_classifier
+        from baselines.taggers import train_tagger
+
+        fit = train_tagger if kind == "ner" else train_classifier
+        trained = fit(
+            train,
+            dev,
+            self.space.features(self.source),
+            dev_scorer(kind),
+            self.system.settings[kind],
+            seed,
+        )
+        say(f"  dev {MAIN_METRIC[kind]} {max(trained.curve.dev):.2f}, {trained.curve.seconds:.0f} s")
+        return trained
+
+
+class EncoderRunner:
+    """Fine-tuned multilingual encoders, zero-shot."""
+
+    def __init__(self, system: System):
+        self.system = system
+        self.encoder = find_encoder(system.model, say=say)
+
+    def why_not(self, lang: str) -> str | None:
+        return None
+
+    def inputs(self, lang: str) -> list[Path]:
+        return sorted(path for path in self.encoder.folder.iterdir()
+                      if path.suffix in (".safetensors", ".json", ".bin", ".model", ".txt"))  # fmt: skip
+
+    def identity(self) -> Any:
+        return self.system.model if not Path(self.system.model).is_dir() else "folder"
+
+    def model(self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path) -> Model:
+        from comparisons.finetune import finetune, load_finetuned
+
+        if (folder / "model.json").is_file():
+            tuned = load_finetuned(folder)
+        else:
+            tuned = finetune(self.encoder, kind, train, dev, self.system.settings[kind], seed)
+            tuned.save(folder)
+        return Model(
+            lambda items, lang: tuned.predict(items, f"{self.system.name} {lang}"),
+            {
+                "train_seconds": tuned.seconds,
+                "n_parameters": tuned.n_parameters,
+                "n_trained": tuned.n_trained,
+            },
+            {"curve": tuned.curve, "origin": self.encoder.origin, "settings": asdict(tuned.settings),
+             "weights_sha256": sha256_of(next(iter(self.encoder.folder.glob("*.safetensors"))))
+             if any(self.encoder.folder.glob("*.safetensors")) else None},
+        )  # fmt: skip

@@ -1,0 +1,263 @@
+"""The program `xlembed`: vectors, mapping and BLI here; upper packages add their commands by entry point."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import fields
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xlembed import __version__
+from xlembed.errors import InputError
+
+app = typer.Typer(
+    name="xlembed",
+    help="Cross-lingual transfer: mapped word vectors and multilingual encoders, compared on the same data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+vectors_app = typer.Typer(help="Read, convert, search and train word vectors.", no_args_is_help=True)
+app.add_typer(vectors_app, name="vectors")
+
+VectorsFile = Annotated[Path, typer.Argument(help=".vec, .vec.gz, .bin, .safetensors or .kv")]
+TopN = Annotated[int | None, typer.Option("--n", "-n", help="Read the n most frequent words alone.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
+
+
+def main() -> None:
+    """Entry point: one line and exit code 2 for input that cannot be used; a traceback is a bug (1)."""
+    try:
+        _add_commands()
+        app(prog_name="xlembed")
+    except InputError as err:
+        print(f"xlembed: error: {err}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output, head for instance, has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _add_commands() -> None:
+    from xlembed.data_cli import app as data_app
+
+    app.add_typer(data_app, name="data")
+    for entry in sorted(metadata.entry_points(group="xlembed.commands"), key=lambda entry: entry.name):
+        entry.load()(app)
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        print(f"xlembed {__version__}")
+        raise typer.Exit()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+# ---- vectors
+
+
+@vectors_app.command("info")
+def vectors_info(file: VectorsFile, n: TopN = None, as_json: AsJson = False) -> None:
+    """Words, dimensions, lengths, and the first words of a vector file."""
+    import numpy as np
+
+    from xlembed.vectors import read_vectors
+
+    vectors = read_vectors(file, n)
+    lengths = np.linalg.norm(vectors.matrix, axis=1)
+    facts = {
+        "file": str(file),
+        "words": len(vectors),
+        "dim": vectors.dim,
+        "subwords": vectors.compose is not None,
+        "mean_length": round(float(lengths.mean()), 4),
+        "zero_vectors": int((lengths == 0).sum()),
+        "first_words": vectors.words[:10],
+    }
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        print(f"{name.replace('_', ' '):14} {' '.join(value) if isinstance(value, list) else value}")
+
+
+@vectors_app.command("convert")
+def vectors_convert(
+    file: VectorsFile,
+    out: Annotated[Path, typer.Argument(help=".vec, .vec.gz, .bin (word2vec), .safetensors or .kv")],
+    n: TopN = None,
+    dtype: Annotated[str, typer.Option(help="For .safetensors: float32, float16 or int8.")] = "float32",
+    steps: Annotated[
+        str, typer.Option("--normalize", help="Steps such as unit,center,unit; none leaves vectors alone.")
+    ] = "none",
+) -> None:
+    """Write vectors in another format, cut to the most frequent words or normalised on the way."""
+    from xlembed.normalize import normalize, parse_steps
+    from xlembed.vectors import read_vectors, write_vectors
+
+    vectors = normalize(read_vectors(file, n), parse_steps(steps))
+    write_vectors(out, vectors, dtype)
+    print(f"{out}: {len(vectors)} words, dim {vectors.dim}")
+
+
+@vectors_app.command("neighbors")
+def vectors_neighbors(
+    file: VectorsFile,
+    word: Annotated[str, typer.Argument(help="A word (from subwords where the file is a fastText .bin).")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
+    other: Annotated[
+        Path | None, typer.Option("--in", help="Search these target vectors instead (needs --mapping).")
+    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="A folder that `xlembed align --out` wrote.")] = None,
+    n: TopN = None,
+    as_json: AsJson = False,
+) -> None:
+    """The nearest words by cosine, in the same file or, through a mapping, in another language."""
+    from xlembed.alignment.base import load_mapping
+    from xlembed.normalize import unit
+    from xlembed.search.numpy_search import topk
+    from xlembed.vectors import read_vectors
+
+    if (other is None) != (mapping is None):
+        raise InputError("--in and --mapping go together: target vectors, and the mapping into their space")
+    source = read_vectors(file, n)
+    target = source
+    if other is not None:
+        fitted = load_mapping(mapping)
+        source, target = fitted.map_src(source), fitted.map_trg(read_vectors(other, n))
+    vector = source.vector(word)
+    if vector is None:
+        raise InputError(f"{file}: has no vector for {word!r}: try another casing or form")
+    found = topk(unit(vector[None, :]), unit(target.matrix), k + 1)
+    pairs = [(target.words[i], float(score)) for i, score in zip(found.indices[0], found.scores[0], strict=True)]
+    own = None if other is not None else source.row(word)
+    pairs = [(name, score) for name, score in pairs if own is None or name != source.words[own]][:k]
+    if as_json:
+        print_json([{"word": name, "cosine": round(score, 6)} for name, score in pairs])
+        return
+    for name, score in pairs:
+        print(f"{score:.4f}  {name}")
+
+
+@vectors_app.command("train")
+def vectors_train(
+    corpora: Annotated[list[Path], typer.Argument(help="Text files (.txt, .gz, .xz), a sentence a line.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help=".bin (keeps subwords), .vec, .vec.gz or .safetensors")],
+    lang: Annotated[str | None, typer.Option(help="ISO 639 code: French and Italian elisions are split.")] = None,
+    model: Annotated[str, typer.Option(help="skipgram or cbow.")] = "skipgram",
+    dim: Annotated[int, typer.Option(min=1)] = 100,
+    epoch: Annotated[int, typer.Option(min=1)] = 5,
+    min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer words.")] = 5,
+    minn: Annotated[int, typer.Option(min=0, help="Shortest character n-gram; 0 with --maxn 0 for none.")] = 3,
+    maxn: Annotated[int, typer.Option(min=0)] = 6,
+    neg: Annotated[int, typer.Option(min=1, help="Negative samples.")] = 5,
+    t: Annotated[float, typer.Option(help="Sub-sampling threshold of frequent words.")] = 1e-4,
+    lr: Annotated[float, typer.Option()] = 0.05,
+    ws: Annotated[int, typer.Option(min=1, help="Window.")] = 5,
+    bucket: Annotated[int, typer.Option(min=1, help="Hash buckets of n-grams.")] = 2_000_000,
+    thread: Annotated[int, typer.Option(min=1, help="1 makes the run repeatable to the bit.")] = 1,
+    keep_case: Annotated[bool, typer.Option("--keep-case", help="Do not lower-case.")] = False,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Read so many tokens of each file alone.")] = None,
+    n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="Words to write (not for .bin).")] = None,
+    dtype: Annotated[str, typer.Option(help="For .safetensors: float32, float16 or int8.")] = "float32",
+) -> None:
+    """Train fastText vectors on running text."""
+    from xlembed.files import replacing
+    from xlembed.train import TrainSettings, train
+    from xlembed.vec_bin import from_fasttext
+    from xlembed.vectors import write_vectors
+
+    given = {f.name: value for f in fields(TrainSettings) if (value := locals()[f.name]) is not None}
+    trained = train(corpora, TrainSettings(**given), lang, not keep_case, max_tokens)
+    if out.suffix == ".bin":
+        if n is not None:
+            raise InputError("--n is for .vec and .safetensors: a .bin keeps the whole model")
+        with replacing(out) as temporary:
+            trained.save_model(str(temporary))
+        print(f"{out}: {len(trained.words)} words, dim {dim}, with subwords")
+        return
+    vectors = from_fasttext(trained, n)
+    write_vectors(out, vectors, dtype)
+    print(f"{out}: {len(vectors)} words, dim {dim}")
+
+
+# ---- mapping and BLI
+
+
+@app.command("align")
+def align(
+    src: Annotated[Path, typer.Argument(help="Source vectors.")],
+    trg: Annotated[Path, typer.Argument(help="Target vectors.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the mapping.")],
+    lexicon: Annotated[str, typer.Option(help="Two-column file, or: identical (words written alike).")] = "identical",
+    method: Annotated[str, typer.Option(help="procrustes")] = "procrustes",
+    steps: Annotated[str, typer.Option("--normalize")] = "unit,center,unit",
+    n: TopN = None,
+    as_json: AsJson = False,
+) -> None:
+    """Map source vectors onto target vectors (orthogonal Procrustes) and save the mapping."""
+    from xlembed.alignment.base import save_mapping
+    from xlembed.alignment.procrustes import fit
+    from xlembed.lexicon import identical_strings, need_covered, read_lexicon
+    from xlembed.normalize import parse_steps
+    from xlembed.vectors import read_vectors
+
+    if method != "procrustes":
+        raise InputError(f"unknown method {method!r}: procrustes is what there is")
+    src_vectors, trg_vectors = read_vectors(src, n), read_vectors(trg, n)
+    seed = identical_strings(src_vectors, trg_vectors) if lexicon == "identical" else read_lexicon(lexicon)
+    mapping = fit(src_vectors, trg_vectors, seed, parse_steps(steps))
+    save_mapping(out, mapping)
+    covered = need_covered(seed, src_vectors, trg_vectors)
+    if as_json:
+        print_json({"out": str(out), **mapping.about})
+        return
+    print(f"{seed.name}: {covered.describe()}")
+    if len(covered.rows) < src_vectors.dim:
+        print(f"note: {len(covered.rows)} pairs are fewer than the {src_vectors.dim} dimensions: expect a poor mapping")
+    print(f"{out}: mapping written")
+
+
+@app.command("bli")
+def bli(
+    src: Annotated[Path, typer.Argument(help="Source vectors.")],
+    trg: Annotated[Path, typer.Argument(help="Target vectors.")],
+    lexicon: Annotated[Path, typer.Argument(help="Test lexicon: two columns, one or several translations a word.")],
+    mapping: Annotated[
+        Path | None, typer.Option(help="A folder that `xlembed align --out` wrote; none: already one space.")
+    ] = None,
+    retrieval: Annotated[str, typer.Option(help="csls or nn.")] = "csls",
+    n: TopN = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bilingual dictionary induction: P@1/5/10 and MRR with 95 % intervals, and coverage."""
+    from xlembed.alignment.base import load_mapping
+    from xlembed.bli import evaluate
+    from xlembed.lexicon import read_lexicon
+    from xlembed.vectors import read_vectors
+
+    test = read_lexicon(lexicon)
+    src_vectors, trg_vectors = read_vectors(src, n), read_vectors(trg, n)
+    if mapping is not None:
+        fitted = load_mapping(mapping)
+        src_vectors, trg_vectors = fitted.map_src(src_vectors), fitted.map_trg(trg_vectors)
+    elif src_vectors.dim != trg_vectors.dim:
+        raise InputError(f"the vectors have dims {src_vectors.dim} and {trg_vectors.dim}: give --mapping")
+    scores = evaluate(src_vectors, trg_vectors, test, retrieval)
+    if as_json:
+        print_json(scores.as_json())
+        return
+    print(f"coverage {scores.coverage:.1f} % ({scores.n_covered} of {scores.n_words} source words)")
+    print(f"{scores.retrieval.upper():6} covered words  95 % interval    with OOV as errors")
+    for name, value in scores.scores.items():
+        ends = scores.intervals[name]
+        print(f"{name:6} {value:8.2f}       [{ends.low:5.2f}, {ends.high:5.2f}]   {scores.with_oov_as_errors[name]:8.2f}")
