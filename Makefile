@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 OUT ?= demo-report
 
-.PHONY: demo test test-slow bench lint clean
+.PHONY: demo test test-slow lint clean
 
 demo: $(VENV)/.ready
 	$(BIN)/xlembed demo --out $(OUT)
@@ -14,9 +14,6 @@ test: $(VENV)/.ready
 
 test-slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -m slow
-
-bench: $(VENV)/.ready
-	$(BIN)/xlembed bench
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

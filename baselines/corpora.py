@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlembed.errors import InputError, at
@@ -164,6 +164,11 @@ def gold_hash(items: Iterable[TaggedSentence | SentencePair]) -> str:
             record = [item.premise, item.hypothesis, item.gold]
         digest.update(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n")
     return digest.hexdigest()
+
+
+def without_gold(items: Sequence[TaggedSentence | SentencePair]) -> list:
+    """The items as a system may see them at test time."""
+    return [replace(item, **{"tags" if isinstance(item, TaggedSentence) else "label": None}) for item in items]
 
 
 def need_gold(items: Sequence[TaggedSentence | SentencePair], what: str) -> None:

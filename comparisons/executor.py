@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from baselines.corpora import read_items
+from baselines.corpora import read_items, without_gold
 from baselines.predictions import PredictionSet, RunSettings, make_predictions, read_predictions, write_predictions
 from comparisons.experiment import Experiment, Resolver, System, Task, read_parts
 from comparisons.systems import Runner, runner_of
@@ -121,15 +121,17 @@ class Run:
 
     def execute(self) -> None:
         """Compute every cell that is not there yet."""
-        self._check_inputs()
+        self._check_data()
         todo = [cell for cell in self.cells if cell.missing is None and not is_done(cell)]
+        for name, lang in dict.fromkeys((cell.system.name, cell.lang) for cell in todo):
+            self.runners[name].check(lang)
         n_all = sum(cell.missing is None for cell in self.cells)
         say(f"{self.experiment.name}: {n_all - len(todo)} of {n_all} cells are there, {len(todo)} to compute")
         for group in _by_model(todo):
             self._execute_group(group)
         shutil.rmtree(self.out / "models", ignore_errors=True)
 
-    def _check_inputs(self) -> None:
+    def _check_data(self) -> None:
         """Read every data file before the first hour is spent; a malformed one stops the run with its line."""
         for task in self.experiment.tasks:
             for parts in (task.train, task.dev):
@@ -153,7 +155,7 @@ class Run:
         for cell in group:
             items = self._test_items(task, cell.lang)
             begin = time.perf_counter()
-            predicted = model.predict(items, cell.lang)
+            predicted = model.predict(without_gold(items), cell.lang)
             cost = model.cost | {"predict_seconds": round(time.perf_counter() - begin, 2)}
             settings = {
                 "key": cell.key,

@@ -176,7 +176,7 @@ def _train(tuned: FinetunedEncoder, train: Sequence, dev: Sequence, rng: np.rand
         tuned.curve.append({"epoch": epoch, "loss": float(np.mean(losses)), f"dev_{metric}": dev_score,
                             "seconds": round(seconds, 1)})  # fmt: skip
         say(f"  epoch {epoch}: loss {np.mean(losses):.3f}, dev {metric} {dev_score:.2f}, {seconds:.0f} s")
-        if dev_score > best_score:
+        if dev_score >= best_score:  # of equals the latest, which has seen more
             best_score = dev_score
             best_weights = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
     model.load_state_dict(best_weights, strict=False)

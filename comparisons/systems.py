@@ -33,6 +33,9 @@ class Runner(Protocol):
     def why_not(self, lang: str) -> str | None:
         """Why the system cannot run on a language, None if it can."""
 
+    def check(self, lang: str) -> None:
+        """Raise InputError if what the system needs for a language cannot be used."""
+
     def inputs(self, lang: str) -> list[Path]:
         """Files besides the task data that its predictions in a language depend on."""
 
@@ -60,6 +63,9 @@ class MajorityRunner:
 
     def why_not(self, lang: str) -> str | None:
         return None
+
+    def check(self, lang: str) -> None:
+        pass
 
     def inputs(self, lang: str) -> list[Path]:
         return []
@@ -91,6 +97,9 @@ class StaticRunner:
 
     def why_not(self, lang: str) -> str | None:
         return None if lang in self.system.languages else "no vectors"
+
+    def check(self, lang: str) -> None:
+        self.space.mapped(lang)
 
     def inputs(self, lang: str) -> list[Path]:
         languages = [self.source] if lang == self.source else [self.source, lang]
@@ -145,6 +154,9 @@ class EncoderRunner:
 
     def why_not(self, lang: str) -> str | None:
         return None
+
+    def check(self, lang: str) -> None:
+        pass
 
     def inputs(self, lang: str) -> list[Path]:
         return sorted(path for path in self.encoder.folder.iterdir()

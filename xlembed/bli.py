@@ -50,19 +50,21 @@ def evaluate(
 
     Raises InputError when no word of the lexicon is covered.
     """
-    gold: dict[int, set[int]] = {}
+    rows: list[int] = []  # of the covered source words, and of their translations
+    gold: list[list[int]] = []
     translations = lexicon.translations()
     for src_word, trg_words in translations.items():
         src_row = src.row(src_word)
         trg_rows = {row for word in trg_words if (row := trg.row(word)) is not None}
         if src_row is not None and trg_rows:
-            gold.setdefault(src_row, set()).update(trg_rows)
+            rows.append(src_row)
+            gold.append(sorted(trg_rows))
     if not gold:
         raise InputError(f"{lexicon.name}: none of its {len(translations)} source words can be tested: "
                          "check languages, direction and casing")
     queries, keys = unit(src.matrix), unit(trg.matrix)
     bias = key_bias(retrieval, queries, keys)
-    ranks = best_ranks(queries[list(gold)], keys, [sorted(rows) for rows in gold.values()], bias)
+    ranks = best_ranks(queries[rows], keys, gold, bias)
     hits = np.column_stack([ranks <= k for k in KS] + [1 / ranks]).astype(np.float64)  # (n_covered, 4)
     names = [f"P@{k}" for k in KS] + ["MRR"]
     n_words = len(translations)
@@ -79,7 +81,10 @@ def evaluate(
 
 
 def translate(src: WordVectors, trg: WordVectors, words: Sequence[str], retrieval: str = "csls") -> list[str]:
-    """The nearest target word of each source word, both in one space. Raises InputError for an unknown word."""
+    """The nearest target word of each source word, both in one space.
+
+    Raises InputError for an unknown word.
+    """
     for word in words:
         if src.row(word) is None:
             raise InputError(f"{word!r} is not in the source vocabulary")

@@ -21,7 +21,10 @@ class Interval:
 
 
 def resampled_sums(rows: Floats2d, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Floats2d:
-    """Column sums of resamples with replacement of the rows: (n_items, n_columns) -> (n_resamples, n_columns)."""
+    """Column sums of resamples of the rows, with replacement.
+
+    (n_items, n_columns) -> (n_resamples, n_columns), in the rows' dtype.
+    """
     rows = np.asarray(rows)
     n_items, n_columns = rows.shape
     rng = np.random.default_rng(seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,7 +34,8 @@ def main() -> None:
         _add_commands()
         app(prog_name="xlembed")
     except InputError as err:
-        print(f"xlembed: error: {err}", file=sys.stderr)
+        line = " ".join(str(err).split("\n"))
+        print(f"xlembed: error: {line}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # the reader of our output, head for instance, has seen enough
         sys.stderr.close()
@@ -138,9 +138,9 @@ def vectors_neighbors(
     if vector is None:
         raise InputError(f"{file}: has no vector for {word!r}: try another casing or form")
     found = topk(unit(vector[None, :]), unit(target.matrix), k + 1)
-    pairs = [(target.words[i], float(score)) for i, score in zip(found.indices[0], found.scores[0], strict=True)]
     own = None if other is not None else source.row(word)
-    pairs = [(name, score) for name, score in pairs if own is None or name != source.words[own]][:k]
+    best = zip(found.indices[0].tolist(), found.scores[0].tolist(), strict=True)
+    pairs = [(target.words[row], score) for row, score in best if row != own][:k]
     if as_json:
         print_json([{"word": name, "cosine": round(score, 6)} for name, score in pairs])
         return
@@ -151,13 +151,19 @@ def vectors_neighbors(
 @vectors_app.command("train")
 def vectors_train(
     corpora: Annotated[list[Path], typer.Argument(help="Text files (.txt, .gz, .xz), a sentence a line.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help=".bin (keeps subwords), .vec, .vec.gz or .safetensors")],
-    lang: Annotated[str | None, typer.Option(help="ISO 639 code: French and Italian elisions are split.")] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help=".bin (keeps subwords), .vec, .vec.gz, .safetensors or .kv")
+    ],
+    lang: Annotated[
+        str | None, typer.Option(help="ISO 639 code: French and Italian elisions are split.")
+    ] = None,
     model: Annotated[str, typer.Option(help="skipgram or cbow.")] = "skipgram",
     dim: Annotated[int, typer.Option(min=1)] = 100,
     epoch: Annotated[int, typer.Option(min=1)] = 5,
     min_count: Annotated[int, typer.Option(min=1, help="Leave out rarer words.")] = 5,
-    minn: Annotated[int, typer.Option(min=0, help="Shortest character n-gram; 0 with --maxn 0 for none.")] = 3,
+    minn: Annotated[
+        int, typer.Option(min=0, help="Shortest character n-gram; 0 with --maxn 0 for none.")
+    ] = 3,
     maxn: Annotated[int, typer.Option(min=0)] = 6,
     neg: Annotated[int, typer.Option(min=1, help="Negative samples.")] = 5,
     t: Annotated[float, typer.Option(help="Sub-sampling threshold of frequent words.")] = 1e-4,
@@ -166,28 +172,34 @@ def vectors_train(
     bucket: Annotated[int, typer.Option(min=1, help="Hash buckets of n-grams.")] = 2_000_000,
     thread: Annotated[int, typer.Option(min=1, help="1 makes the run repeatable to the bit.")] = 1,
     keep_case: Annotated[bool, typer.Option("--keep-case", help="Do not lower-case.")] = False,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Read so many tokens of each file alone.")] = None,
-    n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="Words to write (not for .bin).")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Read so many tokens of each file alone.")
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", "-n", min=1, help="Words to write (not for .bin).")
+    ] = None,
     dtype: Annotated[str, typer.Option(help="For .safetensors: float32, float16 or int8.")] = "float32",
 ) -> None:
     """Train fastText vectors on running text."""
     from xlembed.files import replacing
     from xlembed.train import TrainSettings, train
     from xlembed.vec_bin import from_fasttext
-    from xlembed.vectors import write_vectors
+    from xlembed.vectors import check_writable, write_vectors
 
-    given = {f.name: value for f in fields(TrainSettings) if (value := locals()[f.name]) is not None}
-    trained = train(corpora, TrainSettings(**given), lang, not keep_case, max_tokens)
-    if out.suffix == ".bin":
-        if n is not None:
-            raise InputError("--n is for .vec and .safetensors: a .bin keeps the whole model")
+    check_writable(out, dtype)
+    keeps_model = out.suffix.lower() == ".bin"
+    if keeps_model and n is not None:
+        raise InputError("--n is for .vec and .safetensors: a .bin keeps the whole model")
+    settings = TrainSettings(model, dim, epoch, min_count, minn, maxn, neg, t, lr, ws, bucket, thread)
+    trained = train(corpora, settings, lang, not keep_case, max_tokens)
+    vectors = from_fasttext(trained, n)
+    if keeps_model:
         with replacing(out) as temporary:
             trained.save_model(str(temporary))
-        print(f"{out}: {len(trained.words)} words, dim {dim}, with subwords")
-        return
-    vectors = from_fasttext(trained, n)
-    write_vectors(out, vectors, dtype)
-    print(f"{out}: {len(vectors)} words, dim {dim}")
+    else:
+        write_vectors(out, vectors, dtype)
+    note = ", with subwords" if keeps_model and maxn else ""
+    print(f"{out}: {len(vectors)} words, dim {dim}{note}")
 
 
 # ---- mapping and BLI
@@ -198,7 +210,9 @@ def align(
     src: Annotated[Path, typer.Argument(help="Source vectors.")],
     trg: Annotated[Path, typer.Argument(help="Target vectors.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the mapping.")],
-    lexicon: Annotated[str, typer.Option(help="Two-column file, or: identical (words written alike).")] = "identical",
+    lexicon: Annotated[
+        str, typer.Option(help="Two-column file, or: identical (words written alike).")
+    ] = "identical",
     method: Annotated[str, typer.Option(help="procrustes")] = "procrustes",
     steps: Annotated[str, typer.Option("--normalize")] = "unit,center,unit",
     n: TopN = None,
@@ -223,7 +237,7 @@ def align(
         return
     print(f"{seed.name}: {covered.describe()}")
     if len(covered.rows) < src_vectors.dim:
-        print(f"note: {len(covered.rows)} pairs are fewer than the {src_vectors.dim} dimensions: expect a poor mapping")
+        print(f"note: {len(covered.rows)} pairs are fewer than dim {src_vectors.dim}: expect a poor mapping")
     print(f"{out}: mapping written")
 
 
@@ -231,7 +245,9 @@ def align(
 def bli(
     src: Annotated[Path, typer.Argument(help="Source vectors.")],
     trg: Annotated[Path, typer.Argument(help="Target vectors.")],
-    lexicon: Annotated[Path, typer.Argument(help="Test lexicon: two columns, one or several translations a word.")],
+    lexicon: Annotated[
+        Path, typer.Argument(help="Test lexicon: two columns, one or several translations a word.")
+    ],
     mapping: Annotated[
         Path | None, typer.Option(help="A folder that `xlembed align --out` wrote; none: already one space.")
     ] = None,
@@ -259,5 +275,5 @@ def bli(
     print(f"coverage {scores.coverage:.1f} % ({scores.n_covered} of {scores.n_words} source words)")
     print(f"{scores.retrieval.upper():6} covered words  95 % interval    with OOV as errors")
     for name, value in scores.scores.items():
-        ends = scores.intervals[name]
-        print(f"{name:6} {value:8.2f}       [{ends.low:5.2f}, {ends.high:5.2f}]   {scores.with_oov_as_errors[name]:8.2f}")
+        ends, with_oov = scores.intervals[name], scores.with_oov_as_errors[name]
+        print(f"{name:6} {value:8.2f}       [{ends.low:5.2f}, {ends.high:5.2f}]   {with_oov:8.2f}")

@@ -8,6 +8,7 @@ import json
 import lzma
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import IO, Any
 
 from xlembed.errors import InputError, at
 
-_BAD_STREAM = (EOFError, gzip.BadGzipFile, lzma.LZMAError)
+_BAD_STREAM = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 
 
 def open_binary(path: str | Path) -> IO[bytes]:
@@ -24,12 +25,13 @@ def open_binary(path: str | Path) -> IO[bytes]:
     if path.is_dir():
         raise at(path, None, "is a folder, a file is needed")
     try:
-        if path.suffix == ".gz":
+        suffix = path.suffix.lower()
+        if suffix == ".gz":
             return gzip.open(path, "rb")
-        if path.suffix == ".xz":
+        if suffix == ".xz":
             return lzma.open(path, "rb")
         return open(path, "rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise at(path, None, "no such file") from None
     except PermissionError:
         raise at(path, None, "cannot be read: permission denied") from None
@@ -51,8 +53,9 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         except UnicodeDecodeError:
             raise at(path, number, "is not valid UTF-8: convert the file, for instance with iconv") from None
         except _BAD_STREAM as err:
-            raise at(path, number + 1, f"compressed data is damaged or cut short ({err}): "
-                                       "fetch the file again") from None
+            raise at(
+                path, number + 1, f"compressed data is damaged or cut short ({err}): fetch the file again"
+            ) from None
 
 
 @contextmanager
@@ -62,13 +65,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
     If the block fails or the process dies, `path` is as it was.
     """
     path = Path(path)
+    if os.path.isdir(path):
+        raise at(path, None, "is a folder, the output needs a file name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(".part" + path.suffix, f".{path.name}.", path.parent)
     except (FileExistsError, NotADirectoryError):
         raise at(path.parent, None, "is a file, a folder is needed for the output") from None
-    if path.is_dir():
-        raise at(path, None, "is a folder, the output needs a file name")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part" + path.suffix, dir=path.parent)
+    except OSError as err:
+        raise at(path, None, f"cannot be written ({err.strerror})") from None
     os.close(handle)
     temporary = Path(name)
     try:

@@ -47,6 +47,8 @@ def open_store(path: Path) -> WordVectors:
             matrix = tensors["matrix"]
             if matrix.dtype == np.int8:
                 matrix = matrix.astype(np.float32) * tensors["scale"][:, None]
+            if len(words) != len(matrix):
+                raise ValueError(f"{len(words)} words, {len(matrix)} vectors")
             return WordVectors(words, matrix.astype(np.float32, copy=False))
     except InputError:
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,9 @@ def read_fasttext(path: Path, n: int | None = None) -> WordVectors:
 def from_fasttext(model: Any, n: int | None = None) -> WordVectors:
     """The first n words of a fastText model, the end-of-sentence mark left out."""
     words = [word for word in model.get_words(on_unicode_error="replace") if word != "</s>"][:n]
-    matrix = np.stack([model.get_word_vector(word) for word in words]).astype(np.float32)
+    matrix = np.empty((len(words), model.get_dimension()), dtype=np.float32)
+    for row, word in enumerate(words):
+        matrix[row] = model.get_word_vector(word)
     has_subwords = model.f.getArgs().maxn > 0
     return WordVectors(words, matrix, model.get_word_vector if has_subwords else None)
 
@@ -57,8 +58,10 @@ def _check_fasttext(path: Path) -> None:
                 raise damaged
             return struct.unpack(form, raw)
 
-        take("<2i12id")
-        n_entries, _, _, _, n_pruned = take("<3i2q")
+        _, version, dim, *_ = take("<2i12id")
+        n_entries, n_words, n_labels, _, n_pruned = take("<3i2q")
+        if version > 12 or dim < 1 or n_words < 0 or n_labels < 0 or n_entries != n_words + n_labels:
+            raise damaged
         for _ in range(n_entries):
             while (char := file.read(1)) != b"\0":
                 if not char:
@@ -87,7 +90,10 @@ def read_word2vec(path: Path, n: int | None = None) -> WordVectors:
 
 
 def read_gensim(path: Path, n: int | None = None) -> WordVectors:
-    """Read gensim's own KeyedVectors, or those of a saved gensim model. A pickle: only files that you trust."""
+    """Read gensim's own KeyedVectors, or those of a saved gensim model.
+
+    A pickle: only files that you trust.
+    """
     models = require("gensim.models", "gensim")
     try:
         loaded = models.KeyedVectors.load(str(path))
@@ -127,5 +133,3 @@ def write_gensim(path: Path, vectors: WordVectors) -> None:
     keyed = to_gensim(vectors)
     with replacing(path) as temporary:
         keyed.save(str(temporary), sep_limit=1 << 62)
-        if not temporary.stat().st_size:
-            shutil.rmtree(temporary, ignore_errors=True)

@@ -37,18 +37,16 @@ def read_vec(path: Path, n: int | None = None) -> WordVectors:
     if dim < 1:
         raise at(path, 1, f"the header says dim {dim}, at least 1 is needed")
     words, matrix = _read_rows(lines, dim, promised, n, path)
-    wanted = promised if n is None else min(n, promised or n)
-    if promised is not None and len(words) < wanted and _n_lines_read(words) < wanted:
-        raise at(path, None, f"ends after {_n_lines_read(words)} words, its header says {promised}: fetch it again")
+    n_read = _n_lines_read(words)
+    if promised is not None and n_read < promised and (n is None or len(words) < n):
+        raise at(path, None, f"ends after {n_read} words, its header says {promised}: fetch it again")
     return WordVectors(list(words), matrix)
 
 
 def _header(line: str) -> tuple[int | None, int | None]:
     """(n_words, dim) when the line is a header: two whole numbers."""
-    fields = line.split(" ")
-    if fields[-1] == "":
-        fields.pop()
-    if len(fields) == 2 and all(field.isascii() and field.isdigit() for field in fields):
+    fields = line.rstrip(" ").split(" ")
+    if len(fields) == 2 and all(field.isascii() and field.isdigit() and len(field) < 19 for field in fields):
         return int(fields[0]), int(fields[1])
     return None, None
 
@@ -76,20 +74,21 @@ def _read_rows(
     words = _Words()
     limit = n if n is not None else float("inf")
     # a header is a claim: rows are allocated as they come, so that a false one cannot exhaust memory
-    matrix = np.empty((_FIRST_ROWS, dim), dtype=np.float32)
+    matrix = np.empty((0, dim), dtype=np.float32)
     for number, line in lines:
         if len(words) >= limit:
             break
         if not line:
             raise at(path, number, "is blank: every line holds a word and its numbers")
         if promised is not None and _n_lines_read(words) >= promised:
-            raise at(path, number, f"more words than the {promised} of the header: mend the header or the file")
+            raise at(path, number, f"is more than the {promised} words of the header: mend header or file")
         word, numbers = _split(line, dim, path, number)
         if word in words:
             words.n_repeated += 1
             continue
         if len(words) == len(matrix):
-            matrix = np.concatenate([matrix, np.empty_like(matrix)])
+            n_more = max(_FIRST_ROWS, len(matrix))
+            matrix = np.concatenate([matrix, np.empty((n_more, dim), dtype=np.float32)])
         matrix[len(words)] = numbers
         words[word] = number
     if not words:
@@ -111,9 +110,11 @@ def _split(line: str, dim: int, path: Path, number: int) -> tuple[str, Floats1d]
     if len(numbers) == dim and word:
         return word, numbers
     fields = line.rstrip(" ").split(" ")
+    if len(fields) <= dim:
+        raise at(path, number, f"has {len(fields) - 1} numbers after the word, {dim} are needed")
     word = " ".join(fields[:-dim])
-    if len(fields) <= dim or not word:
-        raise at(path, number, f"has {max(len(fields) - 1, 0)} numbers after the word, {dim} are needed")
+    if not word:
+        raise at(path, number, "begins with a space: every line holds a word and its numbers")
     numbers = _numbers(" ".join(fields[-dim:]))
     if len(numbers) != dim:
         raise at(path, number, f"holds something that is not a number after the word {word[:40]!r}")
@@ -123,12 +124,14 @@ def _split(line: str, dim: int, path: Path, number: int) -> tuple[str, Floats1d]
 
 
 def _numbers(text: str) -> Floats1d:
-    """The numbers at the beginning of a text; a malformed one ends them."""
+    """The numbers of a text; none where any of it is not a number."""
+    if not text.strip(" "):  # numpy makes one number of white space alone
+        return np.empty(0, dtype=np.float32)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("error", DeprecationWarning)  # what numpy 1 says where numpy 2 raises
         try:
             return np.fromstring(text, dtype=np.float32, sep=" ")
-        except ValueError:
+        except (ValueError, DeprecationWarning):
             return np.empty(0, dtype=np.float32)
 
 
@@ -143,14 +146,22 @@ def _is_number(text: str) -> bool:
 def write_vec(path: Path, vectors: WordVectors, decimals: int = 6) -> None:
     """Write a .vec or .vec.gz with a header, `decimals` significant digits a number, all or nothing."""
     for word in vectors.words:
-        if not word or "\n" in word or word[0] == " " or word[-1] == " ":
+        if not _is_writable(word):
             raise InputError(f"the word {word!r} cannot be written as .vec: use .safetensors")
     with replacing(path) as temporary:
         # mtime 0: the same vectors give the same bytes
         with open(temporary, "wb") as raw:
-            packed = path.suffix == ".gz"
-            with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") if packed else nullcontext(raw) as out:
+            is_packed = path.suffix.lower() == ".gz"
+            packed = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") if is_packed else None
+            with packed or nullcontext(raw) as out:
                 out.write(f"{len(vectors)} {vectors.dim}\n".encode())
                 for word, row in zip(vectors.words, vectors.matrix, strict=True):
                     numbers = " ".join([f"{x:.{decimals}g}" for x in row.tolist()])
                     out.write(f"{word} {numbers}\n".encode())
+
+
+def _is_writable(word: str) -> bool:
+    """Whether a reader finds the same word: its spaces must not run into the numbers."""
+    if not word or "\n" in word or word[0] == " " or word[-1] == " ":
+        return False
+    return " " not in word or not _is_number(word.rpartition(" ")[2])

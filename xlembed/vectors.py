@@ -79,7 +79,8 @@ class WordVectors:
         )
 
 
-_TEXT_SUFFIXES = (".vec", ".txt", ".vec.gz", ".txt.gz", ".vec.xz", ".txt.xz")
+_WRITTEN_TEXT_SUFFIXES = (".vec", ".txt", ".vec.gz", ".txt.gz")
+_TEXT_SUFFIXES = (*_WRITTEN_TEXT_SUFFIXES, ".vec.xz", ".txt.xz")
 
 
 def read_vectors(path: str | Path, n: int | None = None) -> WordVectors:
@@ -94,6 +95,16 @@ def read_vectors(path: str | Path, n: int | None = None) -> WordVectors:
         raise at(path, None, "no such file" if not path.exists() else "is a folder, a vector file is needed")
     if n is not None and n < 1:
         raise InputError(f"n is {n}, at least 1 word must be read")
+    vectors = _read(path, n)
+    if not vectors.matrix.size:
+        raise at(path, None, "holds no vectors")
+    if not np.isfinite(vectors.matrix.sum(dtype=np.float64)):
+        bad = vectors.words[int(np.argmin(np.isfinite(vectors.matrix).all(axis=1)))]
+        raise at(path, None, f"holds a number that is not finite, at the word {bad!r}")
+    return vectors
+
+
+def _read(path: Path, n: int | None) -> WordVectors:
     name = path.name.lower()
     if name.endswith(_TEXT_SUFFIXES):
         from xlembed.vec_text import read_vec
@@ -113,14 +124,14 @@ def read_vectors(path: str | Path, n: int | None = None) -> WordVectors:
 
 
 def write_vectors(path: str | Path, vectors: WordVectors, dtype: str = "float32") -> None:
-    """Write vectors, all or nothing, in the format of the name: .vec(.gz), .bin (word2vec), .safetensors, .kv.
+    """Write vectors, all or nothing, in the format of the name.
 
+    .vec, .txt (.gz): text. .bin: word2vec binary. .safetensors: our store. .kv: gensim KeyedVectors.
     `dtype` (float32, float16, int8) is for the store alone.
     """
+    check_writable(path, dtype)
     name = Path(path).name.lower()
-    if dtype != "float32" and not name.endswith(".safetensors"):
-        raise at(path, None, f"dtype {dtype} is for .safetensors alone")
-    if name.endswith((".vec", ".txt", ".vec.gz", ".txt.gz")):
+    if name.endswith(_WRITTEN_TEXT_SUFFIXES):
         from xlembed.vec_text import write_vec
 
         write_vec(Path(path), vectors)
@@ -132,9 +143,16 @@ def write_vectors(path: str | Path, vectors: WordVectors, dtype: str = "float32"
         from xlembed.vec_bin import write_word2vec
 
         write_word2vec(Path(path), vectors)
-    elif name.endswith(".kv"):
+    else:
         from xlembed.vec_bin import write_gensim
 
         write_gensim(Path(path), vectors)
-    else:
-        raise at(path, None, "unknown kind of vector file: .vec, .vec.gz, .bin, .safetensors or .kv is written")
+
+
+def check_writable(path: str | Path, dtype: str = "float32") -> None:
+    """Raise InputError where `write_vectors` has no format for the name, before the work is done."""
+    name = Path(path).name.lower()
+    if not name.endswith((*_WRITTEN_TEXT_SUFFIXES, ".safetensors", ".bin", ".kv")):
+        raise at(path, None, "unknown kind of vector file: choose .vec, .vec.gz, .bin, .safetensors or .kv")
+    if dtype != "float32" and not name.endswith(".safetensors"):
+        raise at(path, None, f"dtype {dtype} is for .safetensors alone")

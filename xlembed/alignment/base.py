@@ -39,7 +39,9 @@ class LinearMapping:
 
 def _mapped(vectors: WordVectors, weight: Floats2d, steps: tuple[str, ...], side: str) -> WordVectors:
     if vectors.dim != len(weight):
-        raise InputError(f"the {side} vectors have dim {vectors.dim}, the mapping was fitted for {len(weight)}")
+        raise InputError(
+            f"the {side} vectors have dim {vectors.dim}, the mapping was fitted for {len(weight)}"
+        )
     return normalize(vectors, steps).transformed(lambda matrix: matrix @ weight)
 
 
@@ -68,5 +70,5 @@ def load_mapping(folder: str | Path) -> LinearMapping:
         weights = numpy_format.load_file(folder / "weights.safetensors")
         steps = tuple(about.pop("steps"))
         return LinearMapping(weights["src_weight"], weights["trg_weight"], steps, about)
-    except (OSError, KeyError, safetensors.SafetensorError) as err:
+    except (OSError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as err:
         raise at(folder, None, f"holds a damaged mapping ({err}): align again") from None

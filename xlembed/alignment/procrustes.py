@@ -30,7 +30,9 @@ def fit(
     lexicon without a covered pair.
     """
     if src.dim != trg.dim:
-        raise InputError(f"source vectors have dim {src.dim}, target vectors {trg.dim}: Procrustes needs one dim")
+        raise InputError(
+            f"source vectors have dim {src.dim}, target vectors {trg.dim}: Procrustes needs one dim"
+        )
     covered = need_covered(lexicon, src, trg)
     src_rows, trg_rows = covered.rows.T
     src_matrix, trg_matrix = normalize(src, steps).matrix, normalize(trg, steps).matrix

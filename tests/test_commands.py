@@ -1,0 +1,146 @@
+"""The commands of baselines and comparisons, as a user runs them: own process, exit code, one line of error."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_experiment import experiment_text, write_data
+from tiny_encoders import save_tiny
+
+from baselines.corpora import read_pairs, read_tagged
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+def xlembed(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-c", "from xlembed.cli import main; main()", *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def works(*arguments, cwd):
+    done = xlembed(*arguments, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fails(*arguments, cwd):
+    """The one line of a refusal."""
+    done = xlembed(*arguments, cwd=cwd)
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("xlembed: error: ")]
+    assert len(errors) == 1 and "Traceback" not in done.stderr
+    return errors[0]
+
+
+@pytest.mark.parametrize(("command", "kind"), [("tag", "ner"), ("nli", "nli")])
+def test_static_from_own_files_to_a_score(folder, tmp_path, command, kind):
+    works("align", folder / "de.vec", folder / "en.vec", "--out", "de-en", cwd=tmp_path)
+    works(command, "train", folder / f"{kind}.en.train.tsv", "--dev", folder / f"{kind}.en.dev.tsv",
+          "--vectors", folder / "en.vec", "--out", "model", "--epochs", 4, cwd=tmp_path)  # fmt: skip
+    predict = (command, "predict", "model", folder / f"{kind}.de.test.tsv", "--vectors", folder / "de.vec",
+               "--mapping", "de-en", "--lang", "de")  # fmt: skip
+    works(*predict, "--out", "p.jsonl", cwd=tmp_path)
+    shown = works("score", "p.jsonl", cwd=tmp_path)
+    assert "40 items" in shown
+    scored = json.loads(works("score", "p.jsonl", "--json", cwd=tmp_path))
+    assert scored["n_items"] == 40 and scored["lang"] == "de"
+    works(*predict, "--out", "p.tsv", cwd=tmp_path)
+    read = read_tagged if kind == "ner" else read_pairs
+    again, gold = read(tmp_path / "p.tsv"), read(folder / f"{kind}.de.test.tsv")
+    assert len(again) == len(gold) == 40
+    if kind == "ner":
+        assert [s.words for s in again] == [s.words for s in gold]
+
+
+def test_encoder_from_own_files_to_a_score(folder, tmp_path):
+    save_tiny("xlm-roberta", tmp_path / "tiny")
+    works("encoder", "finetune", "ner", folder / "ner.en.train.tsv", "--dev", folder / "ner.en.dev.tsv",
+          "--encoder", "tiny", "--epochs", 1, "--out", "model", cwd=tmp_path)  # fmt: skip
+    works("encoder", "predict", "model", folder / "ner.de.test.tsv", "--lang", "de", "--out", "p.jsonl", cwd=tmp_path)
+    assert "seqeval's default mode" in works("score", "p.jsonl", cwd=tmp_path)
+
+
+def test_a_test_file_of_another_length_than_its_predictions(folder, tmp_path):
+    works("tag", "train", folder / "ner.en.train.tsv", "--dev", folder / "ner.en.dev.tsv",
+          "--vectors", folder / "en.vec", "--out", "model", "--epochs", 1, cwd=tmp_path)  # fmt: skip
+    works("tag", "predict", "model", folder / "ner.en.test.tsv", "--vectors", folder / "en.vec", "--out", "p.jsonl",
+          cwd=tmp_path)  # fmt: skip
+    works("score", "p.jsonl", "--gold", folder / "ner.en.test.tsv", cwd=tmp_path)
+    (tmp_path / "short.tsv").write_text("Anna\tB-PER\n", encoding="utf-8")
+    assert "40 predictions for 1 gold items" in fails("score", "p.jsonl", "--gold", "short.tsv", cwd=tmp_path)
+    longer = (folder / "ner.en.test.tsv").read_text("utf-8").replace("\n\n", "\nmore\tO\n\n", 1)
+    (tmp_path / "longer.tsv").write_text(longer, encoding="utf-8")
+    message = fails("score", "p.jsonl", "--gold", "longer.tsv", cwd=tmp_path)
+    assert "sentence 1 has 5 words and 4 predicted tags" in message
+
+
+def test_gold_is_not_needed_to_predict_text_but_to_score(folder, tmp_path):
+    works("nli", "train", folder / "nli.en.train.tsv", "--dev", folder / "nli.en.dev.tsv",
+          "--vectors", folder / "en.vec", "--out", "model", "--epochs", 1, cwd=tmp_path)  # fmt: skip
+    (tmp_path / "x.tsv").write_text("premise\thypothesis\nanna sings\tbob goes\n", encoding="utf-8")
+    arguments = ("nli", "predict", "model", "x.tsv", "--vectors", folder / "en.vec", "--out")
+    works(*arguments, "y.tsv", cwd=tmp_path)
+    assert (tmp_path / "y.tsv").read_text("utf-8").count("\n") == 2
+    assert "the input has none: write a .tsv" in fails(*arguments, "y.jsonl", cwd=tmp_path)
+    assert not (tmp_path / "y.jsonl").exists()
+
+
+def test_compare_json_is_one_document(folder, tmp_path):
+    (tmp_path / "e.toml").write_text(experiment_text(), encoding="utf-8")
+    out = works("compare", "e.toml", "--out", "run", "--mirror", folder, "--json", cwd=tmp_path)
+    assert json.loads(out)["experiment"]["name"] == "small"
+    assert "report.tex" in works("report", "run", "--format", "tex", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("", "", "experiment.toml: no such file"),
+        ('targets = ["de"]', 'targets = ["xx"]', "ner.xx.test.tsv"),
+        ('kind = "nli"', 'kind = "parsing"', "unknown kind 'parsing'"),
+        ('lexicon = "en-{lang}.txt"', 'lexicon = "empty.txt"', "empty.txt: holds no pairs"),
+        ('lexicon = "en-{lang}.txt"', 'lexicon = "uncovered.txt"', "none of its 1 pairs is in both vocabularies"),
+    ],
+)
+def test_compare_refuses_in_one_line(folder, tmp_path, old, new, message):
+    (folder / "empty.txt").write_text("\n")
+    (folder / "uncovered.txt").write_text("zzz yyy\n")
+    name = "experiment.toml"
+    if old:
+        (tmp_path / name).write_text(experiment_text().replace(old, new), encoding="utf-8")
+    assert message in fails("compare", name, "--out", "run", "--mirror", folder, cwd=tmp_path)
+    assert not (tmp_path / "run" / "report.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("report", "."), "holds no summary.json"),
+        (("score", "none.jsonl"), "none.jsonl: no such file"),
+        (("tag", "predict", ".", "x.tsv", "--vectors", "x.vec", "--out", "o.tsv"), "holds no model.json"),
+        (("compare", "e.toml", "--out", "r", "--mirror", "nowhere"), "--mirror nowhere: no such folder"),
+        (("encoder", "finetune", "pos", "a", "--dev", "b", "--out", "m"), "unknown kind of task 'pos'"),
+    ],
+)
+def test_refusals(tmp_path, arguments, message):
+    (tmp_path / "e.toml").write_text(experiment_text(), encoding="utf-8")
+    assert message in fails(*arguments, cwd=tmp_path)
+
+
+def test_help_names_every_command():
+    shown = works("--help", cwd=ROOT)
+    for command in ("vectors", "align", "bli", "data", "tag", "nli", "encoder", "compare", "report", "score", "demo"):
+        assert command in shown
