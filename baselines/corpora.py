@@ -50,44 +50,52 @@ def read_tagged(path: str | Path, lang: str | None = None) -> list[TaggedSentenc
     """Sentences of a CoNLL-style file: token, separator, IOB2 tag a line; a blank line ends a sentence.
 
     The separator is the file's own: TAB if its first token line has one, else one space. Tokens may hold
-    other white space (U+00A0, U+3000). The tag is the last field. A `lang:` prefix of every token (PAN-X)
-    is cut. A file with tokens alone has no gold. Tags are O, B-X, I-X; an I-X that follows nothing of its
+    other white space (U+00A0, U+3000). All lines have as many columns as the first: one (tokens alone, no
+    gold), or the tag last and the token first, or second where a number counts the tokens (WikiNEuRal). A
+    `lang:` prefix of the tokens (PAN-X) is cut. Tags are O, B-X, I-X; an I-X that follows nothing of its
     type is kept as it is (metrics.py says how it is read). Raises InputError with the line.
     """
     sentences: list[TaggedSentence] = []
     rows: list[tuple[str, str | None]] = []
-    separator: str | None = None
-    n_fields: int | None = None
+    columns: _Columns | None = None
     for number, line in numbered_lines(path):
         if not line.strip(" \t"):
             _close(rows, sentences)
-            continue
-        if line.startswith("-DOCSTART-"):
-            continue
-        if n_fields is None:
-            separator = "\t" if "\t" in line else " "
-            n_fields = 1 if separator not in line else 2
-        token, tag = _split_token(line, separator, n_fields, path, number)
-        rows.append((token.removeprefix(f"{lang}:") if lang and token != f"{lang}:" else token, tag))
+        elif not line.startswith("-DOCSTART-"):
+            columns = columns or _columns(line)
+            token, tag = _split_token(line, columns, path, number)
+            rows.append((token.removeprefix(f"{lang}:") if lang and token != f"{lang}:" else token, tag))
     _close(rows, sentences)
     if not sentences:
         raise at(path, None, "holds no sentence: a token TAB tag a line, a blank line between sentences is read")
     return sentences
 
 
-def _split_token(
-    line: str, separator: str, n_fields: int, path: str | Path, number: int
-) -> tuple[str, str | None]:
-    if n_fields == 1:
-        if separator in line or "\t" in line:
+@dataclass(frozen=True)
+class _Columns:
+    separator: str
+    n: int
+    token: int
+
+
+def _columns(line: str) -> _Columns:
+    """The layout of a file, from its first token line."""
+    separator = "\t" if "\t" in line else " "
+    fields = line.split(separator)
+    return _Columns(separator, len(fields), token=int(len(fields) > 2 and fields[0] in ("0", "1")))
+
+
+def _split_token(line: str, columns: _Columns, path: str | Path, number: int) -> tuple[str, str | None]:
+    fields = line.split(columns.separator)
+    if columns.n == 1:
+        if len(fields) > 1 or "\t" in line:
             raise at(path, number, "has a tag, the lines before it have none: give every token a tag or none")
         return line, None
-    token, found, tag = line.rpartition(separator)
-    if not found or not token or not _TAG.fullmatch(tag):
-        name = "TAB" if separator == "\t" else "space"
-        raise at(path, number, f"expected token {name} tag (O, B-X or I-X), found {line[:60]!r}")
-    # files of more than two columns: the token is the first
-    return token.split(separator)[0] if separator == "\t" else token, tag
+    if len(fields) != columns.n or not fields[columns.token] or not _TAG.fullmatch(fields[-1]):
+        name = "TAB" if columns.separator == "\t" else "space"
+        layout = f"token {name} tag" if columns.n == 2 else f"{columns.n} columns with the tag last"
+        raise at(path, number, f"expected {layout} (O, B-X or I-X), found {line[:60]!r}")
+    return fields[columns.token], fields[-1]
 
 
 def _close(rows: list[tuple[str, str | None]], sentences: list[TaggedSentence]) -> None:

@@ -45,6 +45,12 @@ def test_xz_crlf_and_docstart(tmp_path):
     assert read_tagged(path) == [TaggedSentence(("Rome",), ("B-LOC",))]
 
 
+def test_more_columns_have_the_token_first_or_after_a_count(tmp_path):
+    conll = write(tmp_path / "a.txt", "Rome NNP B-NP B-LOC\nsleeps VBZ B-VP O\n")
+    counted = write(tmp_path / "b.conllu", "0\tRome\tB-LOC\n1\tsleeps\tO\n")
+    assert read_tagged(conll) == read_tagged(counted) == [TaggedSentence(("Rome", "sleeps"), ("B-LOC", "O"))]
+
+
 def test_tokens_alone_have_no_gold(tmp_path):
     sentences = read_tagged(write(tmp_path / "a.txt", "Anna\nsings\n\nhere\n"))
     assert [s.tags for s in sentences] == [None, None]
@@ -59,6 +65,7 @@ def test_tokens_alone_have_no_gold(tmp_path):
         ("Anna\tB-PER\nsings\tNOUN\n", 2, "expected token TAB tag"),
         ("Anna\tB-PER\n\tO\n", 2, "expected token TAB tag"),
         ("Anna B-PER\nsings\n", 2, "expected token space tag"),
+        ("Rome NNP B-LOC\nsleeps O\n", 2, "expected 3 columns with the tag last"),
         ("Anna\nsings\tO\n", 2, "has a tag, the lines before it have none"),
     ],
 )

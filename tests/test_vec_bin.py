@@ -112,7 +112,8 @@ def test_every_truncation_is_seen(fasttext_bin, tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(content)
     _check_fasttext(path)
-    for stop in [*range(4, 2000, 7), *range(2000, len(content), 997), *range(len(content) - 50, len(content))]:
+    n = len(content)
+    for stop in [*range(4, 2000, 7), *range(2000, n, 997), *range(n - 50, n)]:
         path.write_bytes(content[:stop])
         with pytest.raises(InputError):
             _check_fasttext(path)
@@ -238,7 +239,8 @@ def test_malformed_word2vec_binary(models, tmp_path, content):
 def test_number_that_is_not_finite(models, tmp_path, small_vectors, number):
     small_vectors.matrix[4, 2] = number
     write_word2vec(tmp_path / "a.bin", small_vectors)
-    with pytest.raises(InputError, match=r"a\.bin: holds a number that is not finite, at the word 'a.u2028b'"):
+    message = r"a\.bin: holds a number that is not finite, at the word 'a.u2028b'"
+    with pytest.raises(InputError, match=message):
         read_vectors(tmp_path / "a.bin")
     assert len(read_vectors(tmp_path / "a.bin", 4)) == 4
 

@@ -6,7 +6,7 @@ import json
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 vectors_app = typer.Typer(help="Read, convert, search and train word vectors.", no_args_is_help=True)
 app.add_typer(vectors_app, name="vectors")
 
+_CLICK_ERROR = typer.BadParameter.__mro__[2]  # ClickException: typer 0.29 has a click of its own
+
 VectorsFile = Annotated[Path, typer.Argument(help=".vec, .vec.gz, .bin, .safetensors or .kv")]
 TopN = Annotated[int | None, typer.Option("--n", "-n", help="Read the n most frequent words alone.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
@@ -32,14 +34,22 @@ def main() -> None:
     """Entry point: one line and exit code 2 for input that cannot be used; a traceback is a bug (1)."""
     try:
         _add_commands()
-        app(prog_name="xlembed")
+        sys.exit(app(prog_name="xlembed", standalone_mode=False) or 0)
+    except _CLICK_ERROR as err:  # an unknown option, a missing argument
+        if type(err).__name__ == "NoArgsIsHelpError":  # the help is on the screen
+            sys.exit(2)
+        context = getattr(err, "ctx", None)
+        _refuse(f"{err.format_message()} (see {context.command_path if context else 'xlembed'} --help)")
     except InputError as err:
-        line = " ".join(str(err).split("\n"))
-        print(f"xlembed: error: {line}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:  # the reader of our output, head for instance, has seen enough
-        sys.stderr.close()
-        sys.exit(0)
+        _refuse(str(err))
+    except (typer.Abort, KeyboardInterrupt):
+        print("xlembed: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _refuse(message: str) -> NoReturn:
+    print("xlembed: error: " + " ".join(message.split("\n")), file=sys.stderr)
+    sys.exit(2)
 
 
 def _add_commands() -> None:

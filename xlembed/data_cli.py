@@ -1,0 +1,128 @@
+"""`xlembed data list|fetch|verify`: the files of the manifest, in the data folder or in a mirror."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xlembed.errors import InputError
+from xlembed.fetch import data_folder, fetch, mirror_folder, package_file, verify
+from xlembed.manifest import DataFile, read_manifest, select
+
+app = typer.Typer(help="Public data files: what there is, fetch it, check it.", no_args_is_help=True)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Names or quoted patterns such as 'nli/xnli/*'.")]
+UsedBy = Annotated[str | None, typer.Option(help="Only what this experiment or command uses.")]
+Mirror = Annotated[
+    Path | None, typer.Option(envvar="XLEMBED_MIRROR", help="Take the files from this folder instead.")
+]
+Data = Annotated[
+    Path | None, typer.Option(envvar="XLEMBED_DATA", help="Folder of fetched data (default: the user's cache).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
+
+
+@app.command("list")
+def list_files(
+    names: Names = None,
+    used_by: UsedBy = None,
+    mirror: Mirror = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """The files of the manifest: size, licence, source, and where each is already."""
+    folder = data_folder(data)
+    chosen = select(read_manifest(), names or (), used_by)
+    found = [(file, _where(file, folder, mirror_folder(mirror) if mirror else None)) for file in chosen]
+    if as_json:
+        _print_json([asdict(file) | {"here": str(path) if path else None} for file, path in found])
+        return
+    width = max(len(file.name) for file in chosen)
+    for file, path in found:
+        state = "here" if path else "-"
+        print(f"{file.name:{width}}  {_size(file.n_bytes):>8}  {state:4}  {file.licence or '-':22}  {file.source or '-'}")
+
+
+@app.command("fetch")
+def fetch_files(
+    names: Names = None,
+    used_by: UsedBy = None,
+    mirror: Mirror = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring files into the data folder. What is there and right is left alone; a broken download goes on."""
+    files = read_manifest()
+    if not names and used_by is None:
+        raise InputError(
+            f"name the files to fetch, or give --used-by: all {len(files)} are many gigabytes; `xlembed data list` shows them"
+        )
+    results = fetch(select(files, names or (), used_by), files, data_folder(data), mirror)
+    if as_json:
+        _print_json([asdict(result) | {"path": str(result.path) if result.path else None} for result in results])
+    else:
+        for result in results:
+            if result.state != "failed":
+                print(f"{result.state:10}  {result.path}")
+    _raise_failures([result.error for result in results if result.error is not None], len(results))
+
+
+@app.command("verify")
+def verify_files(
+    names: Names = None,
+    used_by: UsedBy = None,
+    mirror: Mirror = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check size and SHA-256 of the files in the data folder, or in the mirror if one is given."""
+    folder = mirror_folder(mirror) if mirror is not None else data_folder(data)
+    results = verify(select(read_manifest(), names or (), used_by), folder)
+    if as_json:
+        _print_json([asdict(result) for result in results])
+    else:
+        for result in results:
+            print(f"{result.state:16}  {result.name}{f': {result.detail}' if result.detail else ''}")
+        counts = Counter(result.state for result in results)
+        print(f"{folder}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+    wrong = [f"{result.name} {result.detail}" for result in results if result.state == "wrong"]
+    if wrong:
+        raise InputError(
+            f"{folder}: {len(wrong)} of {len(results)} files are not the manifest's: {'; '.join(wrong)}: "
+            "delete and fetch them again"
+        )
+
+
+def _raise_failures(errors: list[str], n_files: int) -> None:
+    if len(errors) == 1:
+        raise InputError(errors[0])
+    if errors:
+        raise InputError(f"{len(errors)} of {n_files} files could not be fetched: {'; '.join(errors)}")
+
+
+def _where(file: DataFile, folder: Path, mirror: Path | None) -> Path | None:
+    """Where a file is already, unchecked."""
+    for place in (mirror, folder):
+        if place is not None and (place / file.name).is_file():
+            return place / file.name
+    return package_file(file)
+
+
+def _size(n_bytes: int | None) -> str:
+    if n_bytes is None:
+        return "-"
+    for unit in ("B", "KB", "MB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} GB"
+
+
+def _print_json(value: Any) -> None:
+    from xlembed.cli import print_json  # the program imports this module, not the other way round at start
+
+    print_json(value)
