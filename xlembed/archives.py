@@ -17,7 +17,15 @@ from xlembed.manifest import checked_name
 
 MEMBER_LIMIT = 2 * 2**30  # bytes; the largest member that the manifest names is below 500 MB
 _CHUNK = 2**20
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,  # a method of compression that zipfile does not know
+)
 
 
 def extract(archive: Path, member: str, target: Path, limit: int = MEMBER_LIMIT) -> None:
@@ -33,7 +41,7 @@ def extract(archive: Path, member: str, target: Path, limit: int = MEMBER_LIMIT)
         with opened(archive, member, limit) as source, open(target, "wb") as file:
             _copy(source, file, archive, member, limit)
     except _DAMAGED as err:
-        raise at(archive, None, f"{member} cannot be taken out of it ({err}): fetch the archive again") from None
+        raise at(archive, None, f"{member} cannot be taken out ({err}): fetch the archive again") from None
 
 
 def _copy(source: IO[bytes], file: IO[bytes], archive: Path, member: str, limit: int) -> None:
@@ -46,7 +54,7 @@ def _copy(source: IO[bytes], file: IO[bytes], archive: Path, member: str, limit:
 
 def _refuse_big(n_bytes: int, archive: Path, member: str, limit: int) -> None:
     if n_bytes > limit:
-        raise at(archive, None, f"{member} unpacks to more than {limit} bytes: not what it should be, so refused")
+        raise at(archive, None, f"{member} unpacks to more than {limit} bytes: refused")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ checksum holds for the result:
 - `nli-columns`: SNLI's and MultiNLI's tables, by the names in their header, become genre, label, premise,
   hypothesis; rows without an agreed label ("-") are left out.
 - `xnli-language:de`: the same for the rows of one language of XNLI-1.0, which holds all of them.
+- `word-pairs`: a lexicon with spaces or TABs between its two columns (MUSE) gets one space.
 - `labelled-pairs`: premise, hypothesis, label without a header gets one; rows labelled "-" are left out.
 """
 
@@ -21,6 +22,7 @@ from xlembed.files import numbered_lines
 
 AS_IS = "as-is"
 _XNLI = re.compile(r"xnli-language:([a-z]{2,3})")
+_SPACES = re.compile(r"[ \t]+")  # and no other white space: words may hold U+00A0
 _NO_LABEL = "-"
 # what the table's header calls the columns that are kept, in the order in which they are written
 _NLI_COLUMNS = {"genre": "genre", "label": "gold_label", "premise": "sentence1", "hypothesis": "sentence2"}
@@ -49,6 +51,7 @@ def _converter(form: str) -> Callable[[Path], Iterator[str]] | None:
     return {
         "wikiann-columns": _wikiann_columns,
         "nli-columns": _nli_columns,
+        "word-pairs": _word_pairs,
         "labelled-pairs": _labelled_pairs,
     }.get(form)
 
@@ -82,6 +85,14 @@ def _nli_columns(source: Path, language: str | None = None) -> Iterator[str]:
             yield "\t".join(fields[at_column[name]] for name in _NLI_COLUMNS.values())
     if not found:
         raise at(source, None, f"holds no row of the language {language}" if language else "holds no row")
+
+
+def _word_pairs(source: Path) -> Iterator[str]:
+    for number, line in numbered_lines(source):
+        words = _SPACES.split(line.strip(" \t"))
+        if len(words) != 2:
+            raise at(source, number, f"expected two words, found {len(words)}")
+        yield " ".join(words)
 
 
 def _labelled_pairs(source: Path) -> Iterator[str]:

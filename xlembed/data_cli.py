@@ -21,7 +21,7 @@ Mirror = Annotated[
     Path | None, typer.Option(envvar="XLEMBED_MIRROR", help="Take the files from this folder instead.")
 ]
 Data = Annotated[
-    Path | None, typer.Option(envvar="XLEMBED_DATA", help="Folder of fetched data (default: the user's cache).")
+    Path | None, typer.Option(envvar="XLEMBED_DATA", help="The data folder (default: in the user's cache).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 
@@ -35,16 +35,16 @@ def list_files(
     as_json: AsJson = False,
 ) -> None:
     """The files of the manifest: size, licence, source, and where each is already."""
-    folder = data_folder(data)
+    places = [*([mirror_folder(mirror)] if mirror is not None else []), data_folder(data)]
     chosen = select(read_manifest(), names or (), used_by)
-    found = [(file, _where(file, folder, mirror_folder(mirror) if mirror else None)) for file in chosen]
+    found = [(file, _where(file, places)) for file in chosen]
     if as_json:
         _print_json([asdict(file) | {"here": str(path) if path else None} for file, path in found])
         return
     width = max(len(file.name) for file in chosen)
     for file, path in found:
-        state = "here" if path else "-"
-        print(f"{file.name:{width}}  {_size(file.n_bytes):>8}  {state:4}  {file.licence or '-':22}  {file.source or '-'}")
+        here, licence, source = "here" if path else "-", file.licence or "-", file.source or "-"
+        print(f"{file.name:{width}}  {_size(file.n_bytes):>8}  {here:4}  {licence:22}  {source}")
 
 
 @app.command("fetch")
@@ -59,11 +59,13 @@ def fetch_files(
     files = read_manifest()
     if not names and used_by is None:
         raise InputError(
-            f"name the files to fetch, or give --used-by: all {len(files)} are many gigabytes; `xlembed data list` shows them"
+            f"name the files to fetch, or give --used-by: all {len(files)} are many gigabytes "
+            "(`xlembed data list` shows them)"
         )
     results = fetch(select(files, names or (), used_by), files, data_folder(data), mirror)
     if as_json:
-        _print_json([asdict(result) | {"path": str(result.path) if result.path else None} for result in results])
+        paths = [str(result.path) if result.path else None for result in results]
+        _print_json([asdict(result) | {"path": path} for result, path in zip(results, paths, strict=True)])
     else:
         for result in results:
             if result.state != "failed":
@@ -101,15 +103,14 @@ def _raise_failures(errors: list[str], n_files: int) -> None:
     if len(errors) == 1:
         raise InputError(errors[0])
     if errors:
-        raise InputError(f"{len(errors)} of {n_files} files could not be fetched: {'; '.join(errors)}")
+        reasons = "; ".join(dict.fromkeys(errors))  # members of one archive fail alike
+        raise InputError(f"{len(errors)} of {n_files} files could not be fetched: {reasons}")
 
 
-def _where(file: DataFile, folder: Path, mirror: Path | None) -> Path | None:
+def _where(file: DataFile, places: list[Path]) -> Path | None:
     """Where a file is already, unchecked."""
-    for place in (mirror, folder):
-        if place is not None and (place / file.name).is_file():
-            return place / file.name
-    return package_file(file)
+    found = next((place / file.name for place in places if (place / file.name).is_file()), None)
+    return found or package_file(file)
 
 
 def _size(n_bytes: int | None) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import sys
 import time
 import urllib.error
@@ -26,6 +27,7 @@ from xlembed.progress import SECONDS_BETWEEN_LINES, say
 _CHUNK = 2**18
 _RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 _WORTH_ANOTHER_TRY = {408, 416, 425, 429}
+_NOBODY_THERE = (socket.gaierror, ConnectionRefusedError)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class _Remote:
     total: int | None  # bytes
 
 
-def download(url: str, part: Path, what: str, attempts: int = 3, pause: float = 1.0, timeout: float = 30.0) -> None:
+def download(
+    url: str, part: Path, what: str, attempts: int = 3, pause: float = 1.0, timeout: float = 30.0
+) -> None:
     """Fill `part` with all that `url` holds, going on from what `part` holds already.
 
     The whole file is taken anew where the server ignores the wish for a part, or has another file by now.
@@ -51,13 +55,17 @@ def download(url: str, part: Path, what: str, attempts: int = 3, pause: float = 
             _note(part).unlink(missing_ok=True)
             return
         except urllib.error.HTTPError as err:
+            err.close()
             reason = f"the server answers {err.code} {err.reason}"
             if err.code == 416:  # there is no rest: `part` is of another file
                 part.unlink(missing_ok=True)
             elif err.code < 500 and err.code not in _WORTH_ANOTHER_TRY:
                 raise InputError(f"{what}: {url}: {reason}") from None
         except (OSError, http.client.HTTPException) as err:
-            reason = " ".join(str(getattr(err, "reason", err)).split()) or type(err).__name__
+            cause = getattr(err, "reason", err)
+            reason = " ".join(str(cause).split()) or type(cause).__name__
+            if isinstance(cause, _NOBODY_THERE):
+                raise InputError(f"{what}: {url} cannot be reached ({reason})") from None
         failures = failures + 1 if _size(part) <= most else 0
         most = max(most, _size(part))
         if failures >= attempts:

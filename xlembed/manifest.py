@@ -61,7 +61,7 @@ def checked_name(name: str) -> str:
     """The name itself, or InputError if it is absolute or climbs out of its folder."""
     drive = PureWindowsPath(name).drive
     if drive or "\\" in name or "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
-        raise InputError(f"{name!r} is no plain relative path: write folder/file, without a leading / and without ..")
+        raise InputError(f"{name!r} is no plain relative path: write folder/file, no leading / and no ..")
     return name
 
 
@@ -82,11 +82,11 @@ def read_manifest(path: str | Path | None = None) -> Manifest:
         except InputError as err:
             raise at(path, number, str(err)) from None
         if file.name in files:
-            raise at(path, number, f"{file.name} is on line {lines[file.name]} already: remove one of the two")
+            raise at(path, number, f"{file.name} is on line {lines[file.name]} already: remove one")
         files[file.name], lines[file.name] = file, number
     for file in files.values():
         if file.member is not None and archive_of(file, files) is None:
-            raise at(path, lines[file.name], f"no line lists the archive {file.address}: add one with the form {AS_IS}")
+            raise at(path, lines[file.name], f"no line lists the archive {file.address}: add one")
     return files
 
 
@@ -102,10 +102,11 @@ def _parse(line: str) -> DataFile:
             f"expected {len(COLUMNS)} columns separated by one TAB each ({', '.join(COLUMNS)}; "
             f"{_UNKNOWN} for what is not known), found {len(fields)}"
         )
-    values = {column: None if field == _UNKNOWN else field for column, field in zip(COLUMNS, fields, strict=True)}
+    known = (None if field == _UNKNOWN else field for field in fields)
+    values = dict(zip(COLUMNS, known, strict=True))
     source, sha256, form = values["source"], values["sha256"], values["form"] or AS_IS
     if source is not None and not (_WEB.fullmatch(source) or _PACKAGE.fullmatch(source)):
-        raise InputError(f"source {source!r} is neither http(s)://... nor pypi:PACKAGE==VERSION#PATH nor {_UNKNOWN}")
+        raise InputError(f"source {source!r} is none of http(s)://..., pypi:NAME==VERSION#PATH, {_UNKNOWN}")
     if sha256 is not None and not _SHA256.fullmatch(sha256):
         raise InputError(f"sha256 {sha256!r} is not 64 hexadecimal digits in lower case")
     if not is_known(form):
@@ -137,12 +138,12 @@ def select(files: Manifest, patterns: Iterable[str] = (), used_by: str | None = 
     for pattern in patterns:
         if not any(_matches(name, pattern) for name in files):
             raise unknown_name(pattern, files)
-    chosen = [file for file in files.values() if not patterns or any(_matches(file.name, p) for p in patterns)]
+    chosen = [f for f in files.values() if not patterns or any(_matches(f.name, p) for p in patterns)]
     if used_by is None:
         return chosen
     users = sorted({user for file in files.values() for user in file.used_by})
     if used_by not in users:
-        raise InputError(f"--used-by {used_by}: no file of the data manifest is used by it; users: {', '.join(users)}")
+        raise InputError(f"--used-by {used_by}: unknown to the data manifest, which has: {', '.join(users)}")
     kept = [file for file in chosen if used_by in file.used_by]
     if not kept:
         raise InputError(f"--used-by {used_by}: none of the {len(chosen)} files named is used by it")
