@@ -56,8 +56,8 @@ def _train_command(kind: str) -> Callable[..., Any]:
         """Train on the source language."""
         require("torch", "static")
         from baselines.classifiers import train_classifier
-        from baselines.saving import save_static
         from baselines.metrics import dev_scorer
+        from baselines.saving import save_static
         from baselines.taggers import train_tagger
 
         items, dev_items = read_items(kind, data, lang), read_items(kind, dev, lang)

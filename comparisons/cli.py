@@ -105,12 +105,12 @@ def _print_overview(summary: dict) -> None:
 
 def report(
     folder: Annotated[Path, typer.Argument(help="The --out folder of a finished `xlembed compare`.")],
-    form: Annotated[list[str], typer.Option("--format", help="md, html or tex; may be repeated.")] = ["md", "html"],
+    form: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; may be repeated. Default: md and html.")] = None,
 ) -> None:
     """Write the report of a finished run again, in the formats asked for."""
     from comparisons.report.writing import write_reports
 
-    for path in write_reports(folder, tuple(form)):
+    for path in write_reports(folder, tuple(form or ("md", "html"))):
         print(path)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from baselines.corpora import SentencePair, TaggedSentence, read_items
 from baselines.settings import TrainSettings
 from comparisons.finetune_settings import FinetuneSettings
+from comparisons.published import find_reference, published_rows
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines
 
@@ -45,6 +46,7 @@ class Task:
     dev: list[DataPart]
     test: str  # holds {lang}
     published: str | None = None  # task name in published.csv
+    reference: str | None = None  # a system in published.csv whose distance to ours the report shows
     note: str = ""
 
 
@@ -128,14 +130,22 @@ def _task(raw: dict[str, Any]) -> Task:
     test = _need(raw, "test", str, where)
     if "{lang}" not in test:
         raise InputError(f"{where}: test = {test!r} must hold {{lang}}")
+    targets, published, reference = _codes(raw, "targets", where), raw.get("published"), raw.get("reference")
+    if published is not None:
+        rows = published_rows(published, targets)
+        if reference is not None:
+            find_reference(rows, reference)
+    elif reference is not None:
+        raise InputError(f"{where}: reference = {reference!r} needs published = TASK too")
     return Task(
         _need(raw, "name", str, where),
         kind,
-        _codes(raw, "targets", where),
+        targets,
         _parts(raw, "train", where),
         _parts(raw, "dev", where),
         test,
-        raw.get("published"),
+        published,
+        reference,
         raw.get("note", ""),
     )
 

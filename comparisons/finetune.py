@@ -27,9 +27,9 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from baselines.corpora import NLI_LABELS, SentencePair, TaggedSentence, need_gold
+from baselines.metrics import MAIN_METRIC, score
 from comparisons.encoders import FoundEncoder, find_encoder
 from comparisons.finetune_settings import FinetuneSettings
-from baselines.metrics import MAIN_METRIC, score
 from comparisons.subwords import Window, WordEncoder, windows_of
 from xlembed.errors import InputError
 from xlembed.files import read_json, replacing, write_json

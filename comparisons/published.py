@@ -42,3 +42,12 @@ def published_rows(task: str, languages: list[str], setting_prefix: str = "zero-
         for key, values in groups.items()
         if any(lang in values for lang in languages)
     ]
+
+
+def find_reference(rows: list[PublishedRow], system: str) -> PublishedRow:
+    """The first row of a system, or InputError with the systems that there are."""
+    for row in rows:
+        if row.system == system:
+            return row
+    known = ", ".join(dict.fromkeys(row.system for row in rows)) or "none in these languages"
+    raise InputError(f"reference = {system!r}: published figures are of {known}")

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from baselines.predictions import PredictionSet
 from baselines.metrics import MAIN_METRIC, METRIC_NAMES, item_counts, scores_of
+from baselines.predictions import PredictionSet
 from xlembed.bootstrap import N_RESAMPLES, interval, resampled_sums
 from xlembed.errors import InputError
 from xlembed.files import write_json

@@ -23,7 +23,7 @@ from xlembed.retrieval import CRITERIA
 from xlembed.vectors import WordVectors
 
 SUMMARY = "summary.json"
-FORMAT = 1
+FORMAT = 2
 
 
 def summarize(run: Run, command: str) -> dict[str, Any]:
@@ -100,6 +100,7 @@ def _task_facts(task: Task, languages: list[str]) -> dict[str, Any]:
         "kind": task.kind,
         "languages": languages,
         "published": task.published,
+        "reference": task.reference,
         "note": task.note,
         "train": [part.describe() for part in task.train],
         "dev": [part.describe() for part in task.dev],

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from baselines.majority import majority_label, majority_tags
+from baselines.metrics import MAIN_METRIC, dev_scorer
 from baselines.saving import load_static, save_static
 from baselines.spaces import IDENTICAL, SharedSpace
 from comparisons.encoders import find_encoder
 from comparisons.experiment import Experiment, Resolver, System
-from baselines.metrics import MAIN_METRIC, dev_scorer
 from xlembed.errors import require
 from xlembed.files import sha256_of
 from xlembed.progress import say

@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 
 from baselines.classifiers import N_OVERLAP, pair_inputs, train_classifier
-from baselines.corpora import SentencePair
+from baselines.corpora import SentencePair, TaggedSentence
 from baselines.features import word_features
 from baselines.majority import majority_label, majority_tags, majority_type
 from baselines.metrics import dev_scorer
 from baselines.saving import load_static, save_static
 from baselines.settings import TrainSettings
-from baselines.corpora import TaggedSentence
 from xlembed.errors import InputError
 from xlembed.vectors import WordVectors
 

@@ -46,6 +46,9 @@ def test_the_ready_files_are_well_formed(name):
         ('name = "small"', 'name = "small', "is not valid TOML"),
         ("small = true", 'data = "web"', "choose files or package:pocket"),
         ("small = true", "smal = true", "unknown key 'smal'"),
+        ('published = "wikiann"', 'published = "wikian"', "published = 'wikian': there are figures for"),
+        ('published = "wikiann"', 'reference = "mBERT"', "reference = 'mBERT' needs published"),
+        ('published = "wikiann"', 'published = "wikiann"\nreference = "BERT"', "reference = 'BERT': published .* of"),
     ],
 )  # fmt: skip
 def test_wrong_files_are_refused_by_file_and_key(tmp_path, old, new, message):

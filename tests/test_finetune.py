@@ -3,8 +3,8 @@ import pytest
 import torch
 from tiny_encoders import ARCHITECTURES, POSITIONS, save_tiny
 
-from baselines.corpora import SentencePair, TaggedSentence
 import comparisons.finetune as finetune_module
+from baselines.corpora import SentencePair, TaggedSentence
 from comparisons.encoders import find_encoder
 from comparisons.finetune import FinetuneSettings, bucketed, finetune, load_finetuned
 from xlembed.errors import InputError

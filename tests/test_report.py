@@ -23,14 +23,16 @@ def folder(tmp_path):
                 "by_seed": {"1": {"f1": value}}, "seed_sd": 0.5 if system == "static" else None, "n_items": 1234,
                 "signature": {"gold_sha256": "ab" * 32, "versions": {"python": "3.11"}, "interval": "95 % x over n",
                               "settings": {"n_train": 20000, "n_dev": 10000}},
-                "cost": {"train_seconds": 75.2, "predict_seconds": 2.0, "n_parameters": 2e6, "n_trained": 1e6}}  # fmt: skip
+                "cost": {"train_seconds": 75.2, "predict_seconds": 2.0, "n_parameters": 2e6,
+                         "n_trained": 1e6}}  # fmt: skip
 
     summary = {
-        "format": 1,
+        "format": 2,
         "experiment": {"name": "x", "title": "A <title> & more", "note": "A note with `code`.", "small": False,
                        "source": "en",
                        "tasks": [{"name": "wikiann", "kind": "ner", "languages": ["en", "nl"], "note": "",
-                                  "published": "wikiann", "train": ["a.tsv"], "dev": ["b.tsv"]}],
+                                  "published": "wikiann", "reference": "XLM-R Base", "train": ["a.tsv"],
+                                  "dev": ["b.tsv"]}],
                        "systems": [{"name": "static", "type": "static", "note": "vectors | mapped", "seeds": [1, 2]},
                                    {"name": "e5", "type": "encoder", "note": "", "seeds": [1]}]},
         "command": "xlembed compare x.toml --out RUN",
@@ -82,7 +84,7 @@ def test_markdown_says_what_the_summary_says(folder):
 def test_every_markdown_table_has_rows_of_one_width(folder):
     write_reports(folder, ("md",))
     tables = re.findall(r"(?:^\|.*\n)+", (folder / "report.md").read_text("utf-8"), flags=re.MULTILINE)
-    assert len(tables) == 7
+    assert len(tables) == 8
     for table in tables:
         widths = {len(re.split(r"(?<!\\)\|", line)) for line in table.strip().splitlines()}
         assert len(widths) == 1, table
@@ -94,6 +96,26 @@ def test_published_figures_stand_beside_ours_with_their_protocol(folder):
     line = next(line for line in text.splitlines() if line.startswith("| XLM-R Base"))
     assert "83.4" in line and "80.8" in line and "mean of 5 seeds" in line
     assert "trained on 20,000 items in en; best epoch on 10,000 dev items in en; mean of 2 seeds" in text
+    assert "| e5 minus XLM-R Base | -3.4 | -10.8 |" in text, "80.0 - 83.4 and 70.0 - 80.8"
+    assert "| static minus XLM-R Base | -23.4 | — |" in text
+
+
+def test_short_table_averages_over_languages_that_all_ran_on(folder):
+    write_reports(folder, ("md",))
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "(wikiann: none)" in text, "static has no Dutch, so no target is shared"
+    assert "| wikiann | span F1 | e5 | 80.0 | — |" in text
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    summary["scores"].append({**summary["scores"][0], "lang": "nl"})
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    write_reports(folder, ("md",))
+    assert "| wikiann | span F1 | e5 | 80.0 | 70.0 |" in (folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_total_computing_time_counts_every_seed(folder):
+    write_reports(folder, ("md",))
+    # each with one seed in by_seed: static 75.2 + 2.0 on one language, e5 75.2 + 2 x 2.0
+    assert "over all seeds: 2 min 36 s" in (folder / "report.md").read_text(encoding="utf-8")
 
 
 def test_html_is_well_formed_escaped_and_in_one_file(folder):
@@ -102,7 +124,7 @@ def test_html_is_well_formed_escaped_and_in_one_file(folder):
     parser = Parser()
     parser.feed(text)
     assert not parser.open
-    assert parser.n_tables == 7
+    assert parser.n_tables == 8
     assert "A <title> & more" in parser.text
     assert 'src="data:image/png;base64,' in text and "src=\"wikiann.png" not in text
 
@@ -110,7 +132,7 @@ def test_html_is_well_formed_escaped_and_in_one_file(folder):
 def test_latex_escapes_what_it_must(folder):
     write_reports(folder, ("tex",))
     text = (folder / "report.tex").read_text(encoding="utf-8")
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 7
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 8
     assert r"$\pm$0.5" in text and "±" not in text
 
 

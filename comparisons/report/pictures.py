@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.metrics import MAIN_METRIC
+from comparisons.report.sections import why_missing
 from xlembed.errors import require
 from xlembed.files import replacing
 
@@ -28,7 +29,8 @@ def draw_task(summary: dict[str, Any], task: dict[str, Any], path: Path) -> None
             label = system if j == 0 else None
             if not one:
                 axes.bar(place, 0, width, color=f"C{i}", label=label)
-                axes.text(place, 1, "none", ha="center", va="bottom", fontsize=7, rotation=90)
+                why = why_missing(summary, task["name"], system, lang)
+                axes.text(place, 1, why, ha="center", va="bottom", fontsize=7, rotation=90)
                 continue
             value, low, high = (one[0][key] for key in ("value", "low", "high"))
             errors = [[max(value - low, 0)], [max(high - value, 0)]]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from baselines.metrics import MAIN_METRIC, METRIC_NAMES
-from comparisons.published import published_rows
+from comparisons.published import PublishedRow, find_reference, published_rows
 
 ABSENT = "—"
+SHORT_METRIC = {"f1": "span F1", "accuracy": "accuracy"}
 LONG_REASON = 20  # characters; a shorter reason ("no vectors") stands in the table itself
 
 
@@ -35,7 +36,7 @@ class Section:
 def sections_of(summary: dict[str, Any], images: dict[str, str]) -> list[Section]:
     """All sections; `images` gives the picture of a task."""
     experiment = summary["experiment"]
-    sections = [_reading(summary)]
+    sections = [_reading(summary), _short(summary)]
     for task in experiment["tasks"]:
         sections.append(_scores(summary, task, images.get(task["name"])))
         sections.append(_differences(summary, task))
@@ -74,6 +75,33 @@ def _reading(summary: dict[str, Any]) -> Section:
     return Section("How to read this", paragraphs, table)
 
 
+def _short(summary: dict[str, Any]) -> Section:
+    """A row a task and system: the source language, and the mean of the targets that all systems ran on."""
+    source, rows, told = summary["experiment"]["source"], [], []
+    for task in summary["experiment"]["tasks"]:
+        metric = MAIN_METRIC[task["kind"]]
+        scores = {
+            system["name"]: {
+                lang: score["figures"][metric]["value"]
+                for lang in task["languages"]
+                if (score := _score_of(summary, task["name"], system["name"], lang))
+            }
+            for system in summary["experiment"]["systems"]
+        }
+        ran = {name: by_lang for name, by_lang in scores.items() if source in by_lang}
+        shared = [lang for lang in task["languages"][1:] if all(lang in by_lang for by_lang in ran.values())]
+        told.append(f"{task['name']}: {', '.join(shared) or 'none'}")
+        for name, by_lang in ran.items():
+            mean = f"{sum(by_lang[lang] for lang in shared) / len(shared):.1f}" if shared else ABSENT
+            rows.append([task["name"], SHORT_METRIC[metric], name, f"{by_lang[source]:.1f}", mean])
+    return Section(
+        "In short",
+        [f"On average, over the target languages that every system ran on ({'; '.join(told)}). By language, with "
+         "intervals, below."],
+        Table(["task", "metric", "system", f"{source} (source)", "mean of targets"], rows),
+    )  # fmt: skip
+
+
 def _score_of(summary: dict[str, Any], task: str, system: str, lang: str) -> dict[str, Any] | None:
     for score in summary["scores"]:
         if (score["task"], score["system"], score["lang"]) == (task, system, lang):
@@ -81,7 +109,8 @@ def _score_of(summary: dict[str, Any], task: str, system: str, lang: str) -> dic
     return None
 
 
-def _why_missing(summary: dict[str, Any], task: str, system: str, lang: str) -> str:
+def why_missing(summary: dict[str, Any], task: str, system: str, lang: str) -> str:
+    """Why there is no score: the reason where it is short, else "not run"."""
     for one in summary["missing"]:
         if (one["task"], one["system"], one["lang"]) == (task, system, lang):
             return one["why"] if len(one["why"]) < LONG_REASON else "not run"
@@ -95,7 +124,7 @@ def score_table(summary: dict[str, Any], task: dict[str, Any]) -> Table:
         row = [system["name"]]
         for lang in task["languages"]:
             score = _score_of(summary, task["name"], system["name"], lang)
-            row.append(_why_missing(summary, task["name"], system["name"], lang) if score is None
+            row.append(why_missing(summary, task["name"], system["name"], lang) if score is None
                        else _figure(score["figures"][metric]) + _sd(score["seed_sd"]))  # fmt: skip
         rows.append([*row, str(len(system["seeds"])) if system["type"] != "majority" else ABSENT])
     return Table(["system", *[_lang(summary, lang) for lang in task["languages"]], "seeds"], rows)
@@ -181,7 +210,7 @@ def _gaps(summary: dict[str, Any], task: dict[str, Any]) -> Section:
         if gaps:
             mean = sum(g["value"] for g in gaps.values()) / len(gaps)
             cells = [_figure(gaps[lang]) if lang in gaps else
-                     _why_missing(summary, task["name"], system["name"], lang) for lang in targets]  # fmt: skip
+                     why_missing(summary, task["name"], system["name"], lang) for lang in targets]  # fmt: skip
             rows.append([system["name"], *cells, f"{mean:.1f} ({len(gaps)})"])
     return Section(
         f"{task['name']}: transfer gap",
@@ -199,16 +228,35 @@ def _published(summary: dict[str, Any], task: dict[str, Any]) -> Section:
         if any(scores):
             cells = [f"{s['figures'][metric]['value']:.1f}" if s else ABSENT for s in scores]
             rows.append([f"{system['name']} (ours)", *cells, _protocol(summary, task, system), "this run"])
-    for row in published_rows(task["published"], task["languages"]):
+    published = published_rows(task["published"], task["languages"])
+    for row in published:
         cells = [row.values.get(lang, ABSENT) for lang in task["languages"]]
         reading = "" if row.reading == "primary" else f" ({row.reading} reading)"
         rows.append([row.system, *cells, f"{row.setting}; {row.selection}", row.source + reading])
+    if task["reference"]:
+        rows += _distances(summary, task, find_reference(published, task["reference"]))
     return Section(
         f"{task['name']}: beside published figures",
         ["Published figures are as printed, each with its protocol. They are *not* like for like with ours "
          "where training data, model selection or preprocessing differ; see the protocol column and the notes."],
         Table(["system", *task["languages"], "protocol", "source"], rows),
     )  # fmt: skip
+
+
+def _distances(summary: dict[str, Any], task: dict[str, Any], reference: PublishedRow) -> list[list[str]]:
+    """Ours minus a published system, for each of our systems and each language that both have."""
+    metric, rows = MAIN_METRIC[task["kind"]], []
+    for system in summary["experiment"]["systems"]:
+        if system["type"] == "majority":
+            continue
+        cells = []
+        for lang in task["languages"]:
+            score, theirs = _score_of(summary, task["name"], system["name"], lang), reference.values.get(lang)
+            both = score is not None and theirs is not None
+            cells.append(f"{score['figures'][metric]['value'] - float(theirs):+.1f}" if both else ABSENT)
+        if set(cells) != {ABSENT}:
+            rows.append([f"{system['name']} minus {reference.system}", *cells, "the two protocols above", "computed"])
+    return rows
 
 
 def _protocol(summary: dict[str, Any], task: dict[str, Any], system: dict[str, Any]) -> str:
@@ -258,7 +306,7 @@ def _examples(summary: dict[str, Any]) -> str:
 
 
 def _cost(summary: dict[str, Any]) -> Section:
-    rows = []
+    rows, total = [], 0.0
     for task in summary["experiment"]["tasks"]:
         for system in summary["experiment"]["systems"]:
             scores = [s for s in summary["scores"] if s["task"] == task["name"] and s["system"] == system["name"]]
@@ -267,13 +315,15 @@ def _cost(summary: dict[str, Any]) -> Section:
             cost = scores[0]["cost"]
             predict = sum(s["cost"]["predict_seconds"] for s in scores)
             items = sum(s["n_items"] for s in scores)
+            total += (cost["train_seconds"] + predict) * len(scores[0]["by_seed"])
             rows.append([task["name"], system["name"], f"{cost['n_parameters'] / 1e6:.2f} M",
                          f"{cost['n_trained'] / 1e6:.2f} M", _seconds(cost["train_seconds"]), _seconds(predict),
                          f"{items / max(predict, 1e-9):,.0f}" if predict >= 0.05 else ABSENT])  # fmt: skip
     return Section(
         "Cost",
         [f"Seconds of one seed (mean over seeds), all languages of the task together for prediction. Parameters of "
-         f"a static system do not count its word vectors. Machine: {summary['machine']}."],
+         f"a static system do not count its word vectors. All training and prediction of this run, over all seeds: "
+         f"{_seconds(total)}. Machine: {summary['machine']}."],
         Table(["task", "system", "parameters", "trained", "training", "prediction", "items a second"], rows),
     )  # fmt: skip
 
