@@ -14,13 +14,14 @@ from baselines.predictions import RunSettings, make_predictions, write_predictio
 from baselines.settings import TrainSettings
 from xlembed.errors import InputError, require
 from xlembed.files import write_text
+from xlembed.languages import language_code
 
 Vectors = Annotated[Path, typer.Option(help="Vectors of the language.")]
 Mapping = Annotated[
     Path | None,
     typer.Option(help="Folder of `xlembed align TARGET SOURCE --out`: from this language into the training one."),
 ]
-Lang = Annotated[str | None, typer.Option(help="ISO 639 code of the language.")]
+Lang = Annotated[str | None, typer.Option(help="ISO 639 code of the language.", callback=language_code)]
 
 
 def register(app: typer.Typer) -> None:

@@ -13,6 +13,9 @@ from torch.nn.functional import cross_entropy
 from baselines.settings import TrainSettings
 from xlembed.progress import progress
 
+MIN_UPDATES = 100  # an epoch
+MIN_BATCH = 16
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -34,9 +37,11 @@ def fit_network(
 ) -> Curve:
     """Train in place until the dev score has not risen for `patience` epochs; the best weights are kept.
 
-    `batch_of` turns row numbers (n,) into inputs; `labels` is (n_rows,) of class numbers.
+    `batch_of` turns row numbers (n,) into inputs; `labels` is (n_rows,) of class numbers. Few rows make
+    smaller batches, and an epoch of several passes, so that small data gets as many updates as it needs.
     """
     begin, rng = time.perf_counter(), np.random.default_rng(seed)
+    batch_size, n_passes = schedule(len(labels), settings)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     targets = torch.from_numpy(labels)
     scores: list[float] = []
@@ -45,9 +50,9 @@ def fit_network(
         torch.manual_seed(seed)
         for _ in range(settings.max_epochs):
             network.train()
-            order = rng.permutation(len(labels))
-            for start in range(0, len(order), settings.batch_size):
-                rows = order[start : start + settings.batch_size]
+            order = np.concatenate([rng.permutation(len(labels)) for _ in range(n_passes)])
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
                 loss = cross_entropy(network(batch_of(rows)), targets[rows])
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -62,6 +67,13 @@ def fit_network(
     network.load_state_dict(best_weights)
     best = len(scores) - int(np.argmax(scores[::-1]))  # the last of equals, as kept above
     return Curve(scores, best, round(time.perf_counter() - begin, 2))
+
+
+def schedule(n_rows: int, settings: TrainSettings) -> tuple[int, int]:
+    """Batch size, and passes over the data that make an epoch: of at least MIN_UPDATES updates."""
+    batch_size = min(settings.batch_size, max(MIN_BATCH, n_rows // MIN_UPDATES))
+    updates = -(-n_rows // batch_size)
+    return batch_size, max(1, MIN_UPDATES // updates)
 
 
 def two_layers(n_inputs: int, n_classes: int, settings: TrainSettings, seed: int) -> torch.nn.Sequential:

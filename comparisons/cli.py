@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from xlembed.errors import InputError
+from xlembed.languages import language_code
 from xlembed.progress import say
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
@@ -105,7 +106,7 @@ def _print_overview(summary: dict) -> None:
 
 def report(
     folder: Annotated[Path, typer.Argument(help="The --out folder of a finished `xlembed compare`.")],
-    form: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; may be repeated. Default: md and html.")] = None,
+    form: Annotated[list[str] | None, typer.Option("--format", help="md, html, tex; may be repeated.")] = None,
 ) -> None:
     """Write the report of a finished run again, in the formats asked for."""
     from comparisons.report.writing import write_reports
@@ -150,7 +151,7 @@ def encoder_finetune(
     encoder: Annotated[
         str, typer.Option(help="A folder, a hub name, or mbert, xlm, xlm-r-base, xlm-r-large, multilingual-e5-small.")
     ] = "multilingual-e5-small",
-    lang: Annotated[str, typer.Option(help="ISO 639 code of the training language.")] = "en",
+    lang: Annotated[str, typer.Option(help="ISO 639 code of the training language.", callback=language_code)] = "en",
     epochs: Annotated[int, typer.Option(min=1)] = 3,
     lr: Annotated[float, typer.Option()] = 5e-5,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
@@ -184,7 +185,7 @@ def encoder_predict(
     model: Annotated[Path, typer.Argument(help="Folder that `encoder finetune --out` wrote.")],
     data: Annotated[Path, typer.Argument(help="Sentences or pairs, in any language; gold is not needed.")],
     out: Annotated[Path, typer.Option("--out", "-o", help=".jsonl: prediction file for `xlembed score`; else text.")],
-    lang: Annotated[str, typer.Option(help="ISO 639 code of the language.")] = "und",
+    lang: Annotated[str, typer.Option(help="ISO 639 code of the language.", callback=language_code)] = "und",
 ) -> None:
     """Predict with a fine-tuned encoder, zero-shot in any language."""
     from baselines.cli import write_output

@@ -14,6 +14,7 @@ from comparisons.finetune_settings import FinetuneSettings
 from comparisons.published import find_reference, published_rows
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines
+from xlembed.languages import is_language_code
 
 KINDS = ("ner", "nli")
 SYSTEM_TYPES = ("majority", "static", "encoder")
@@ -104,6 +105,8 @@ def _experiment(raw: dict[str, Any]) -> Experiment:
     _refuse_unknown(raw, known, "the experiment")
     name = _need(raw, "name", str, "the experiment")
     source = raw.get("source", "en")
+    if not isinstance(source, str) or not is_language_code(source):
+        raise InputError(f"source = {source!r}: an ISO 639 code such as de or hau is needed")
     seeds = _need({"seeds": [1], **raw}, "seeds", list, "the experiment")
     tasks = [_task(task) for task in _need(raw, "task", list, "the experiment")]
     systems = [_system(system, seeds) for system in _need(raw, "system", list, "the experiment")]
@@ -153,7 +156,7 @@ def _task(raw: dict[str, Any]) -> Task:
 def _codes(raw: dict[str, Any], key: str, where: str) -> list[str]:
     codes = _need(raw, key, list, where)
     for code in codes:
-        if not isinstance(code, str) or not code.isalpha() or not code.islower() or len(code) not in (2, 3):
+        if not isinstance(code, str) or not is_language_code(code):
             raise InputError(f"{where}: {key} holds {code!r}, an ISO 639 code such as de or hau is needed")
     return codes
 

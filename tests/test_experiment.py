@@ -33,6 +33,7 @@ def test_the_ready_files_are_well_formed(name):
     [
         ('kind = "ner"', 'kind = "pos"', "task 'names': unknown kind 'pos'"),
         ('targets = ["de"]', 'targets = ["German"]', "targets holds 'German', an ISO 639 code"),
+        ('name = "small"', 'name = "small"\nsource = "English"', "source = 'English': an ISO 639 code"),
         ('train = ["ner.en.train.tsv"]', "train = []", "task 'names': train = .*, a non-empty list"),
         ('test = "ner.{lang}.test.tsv"', 'test = "ner.test.tsv"', "must hold {lang}"),
         ('rows = "0:12"', 'rows = "a:b"', "rows = 'a:b', expected start:end"),

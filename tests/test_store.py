@@ -10,7 +10,7 @@ from xlembed.errors import InputError
 from xlembed.store import open_store, quantize_rows, write_store
 from xlembed.vectors import WordVectors, read_vectors
 
-OURS = {"format": "xlembed-vectors", "version": "1"}
+OURS = {"format": "xlembed-vectors 1"}
 
 
 @pytest.fixture
@@ -27,6 +27,13 @@ def test_float32_is_identity(tmp_path, vectors):
     assert again.words == vectors.words
     assert again.matrix.dtype == np.float32
     np.testing.assert_array_equal(again.matrix, vectors.matrix)
+
+
+def test_same_vectors_make_the_same_bytes(tmp_path, vectors):
+    files = [tmp_path / f"{i}.safetensors" for i in range(8)]
+    for file in files:
+        write_store(file, vectors, "int8")
+    assert len({file.read_bytes() for file in files}) == 1
 
 
 def test_float16_within_half_a_unit_of_its_last_place(tmp_path, vectors):

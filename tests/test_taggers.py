@@ -9,6 +9,7 @@ from baselines.metrics import dev_scorer, score
 from baselines.saving import load_static, save_static
 from baselines.settings import TrainSettings
 from baselines.taggers import iob2_transitions, train_tagger, viterbi
+from baselines.training import MIN_UPDATES, schedule
 from xlembed.errors import InputError
 from xlembed.vectors import WordVectors
 
@@ -131,3 +132,20 @@ def test_words_are_looked_up_in_parts_and_lower_case():
 )  # fmt: skip
 def test_shape(word, on):
     assert {i for i, value in enumerate(shape(word, False)) if value} == on
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "expected"),
+    [
+        (1, (16, MIN_UPDATES)),  # one update a pass
+        (81, (16, 16)),  # 6 updates a pass, 16 passes
+        (2_407, (24, 1)),  # 101 updates of 24
+        (160_394, (256, 1)),  # large data: the settings as they are
+    ],
+)
+def test_small_data_gets_small_batches_and_enough_updates_an_epoch(n_rows, expected):
+    assert schedule(n_rows, TrainSettings(batch_size=256)) == expected
+
+
+def test_a_batch_is_never_larger_than_asked_for():
+    assert schedule(10_000, TrainSettings(batch_size=8)) == (8, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from xlembed import __version__
 from xlembed.errors import InputError
+from xlembed.languages import language_code
 
 app = typer.Typer(
     name="xlembed",
@@ -32,6 +34,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stand
 
 def main() -> None:
     """Entry point: one line and exit code 2 for input that cannot be used; a traceback is a bug (1)."""
+    # Threads that wait for each other give their core up soon: libgomp's long spinning made small networks
+    # 12 times slower to train on two cores where another process kept one of them busy.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         _add_commands()
         sys.exit(app(prog_name="xlembed", standalone_mode=False) or 0)
@@ -165,7 +170,8 @@ def vectors_train(
         Path, typer.Option("--out", "-o", help=".bin (keeps subwords), .vec, .vec.gz, .safetensors or .kv")
     ],
     lang: Annotated[
-        str | None, typer.Option(help="ISO 639 code: French and Italian elisions are split.")
+        str | None,
+        typer.Option(help="ISO 639 code: French and Italian elisions are split.", callback=language_code),
     ] = None,
     model: Annotated[str, typer.Option(help="skipgram or cbow.")] = "skipgram",
     dim: Annotated[int, typer.Option(min=1)] = 100,

@@ -15,7 +15,7 @@ from xlembed.files import replacing
 from xlembed.types import Floats1d, Floats2d
 from xlembed.vectors import WordVectors
 
-_FORMAT = {"format": "xlembed-vectors", "version": "1"}
+_FORMAT = {"format": "xlembed-vectors 1"}  # one key: safetensors writes several in no fixed order
 DTYPES = ("float32", "float16", "int8")
 
 
