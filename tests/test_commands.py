@@ -131,7 +131,7 @@ def test_compare_refuses_in_one_line(folder, tmp_path, old, new, message):
         (("report", "."), "holds no summary.json"),
         (("score", "none.jsonl"), "none.jsonl: no such file"),
         (("tag", "predict", ".", "x.tsv", "--vectors", "x.vec", "--out", "o.tsv"), "holds no model.json"),
-        (("tag", "predict", ".", "x", "--vectors", "x", "--out", "o", "--lang", "German"), "'German' is no language code"),
+        (("tag", "predict", ".", "x", "--vectors", "x", "--out", "o", "--lang", "German"), "'German' is no language"),
         (("encoder", "predict", ".", "x.tsv", "--out", "o.tsv", "--lang", "d"), "'d' is no language code"),
         (("vectors", "train", "x.txt", "--out", "o.bin", "--lang", "EN"), "'EN' is no language code"),
         (("compare", "e.toml", "--out", "r", "--mirror", "nowhere"), "--mirror nowhere: no such folder"),
