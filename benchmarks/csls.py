@@ -13,7 +13,7 @@ from common import compare
 
 from xlembed.normalize import unit
 from xlembed.retrieval import key_bias
-from xlembed.search.numpy_search import topk
+from xlembed.search.numba_search import topk
 
 
 def torch_means(queries: torch.Tensor, keys: torch.Tensor, k: int = 10, step: int = 1024) -> torch.Tensor:

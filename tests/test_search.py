@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import reference
 
-from xlembed.search import numpy_search
-from xlembed.search.numpy_search import best_ranks, mean_topk, topk
+from xlembed.errors import InputError
+from xlembed.search import numba_search, numpy_search
+from xlembed.search.base import BACKENDS, backend
+from xlembed.search.numpy_search import best_ranks
 
 
 def integers(n_rows: int, dim: int, seed: int) -> np.ndarray:
@@ -13,17 +15,27 @@ def integers(n_rows: int, dim: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-2, 3, size=(n_rows, dim)).astype(np.float32)
 
 
-@pytest.fixture(params=["one block", "row by row", "blocks of three"])
-def blocks(request, monkeypatch):
-    """The same answers are needed however the queries are cut (23 keys below)."""
-    if request.param != "one block":
-        size = {"row by row": 1, "blocks of three": 3 * 23 + 5}[request.param]
-        monkeypatch.setattr(numpy_search, "_BLOCK_NUMBERS", size)
+WAYS = ["numpy", "numpy row by row", "numpy blocks of three", "numba", "numba small tiles", "numba bfloat16", "torch"]
+
+
+@pytest.fixture(params=WAYS)
+def topk(request, monkeypatch):
+    """Every way to search; 23 keys below."""
+    name, _, how = request.param.partition(" ")
+    if how in ("row by row", "blocks of three"):
+        monkeypatch.setattr(numpy_search, "_BLOCK_NUMBERS", {"row by row": 1, "blocks of three": 3 * 23 + 5}[how])
+    if how in ("small tiles", "bfloat16"):
+        monkeypatch.setattr(numba_search, "TILE_ROWS", 3)
+        monkeypatch.setattr(numba_search, "TILE_COLS", 70)
+    if how == "bfloat16":
+        monkeypatch.setattr(numba_search, "has_bfloat16", lambda: True)
+        monkeypatch.setattr(numba_search, "_BFLOAT16_FROM", 0)
+    return backend(name).topk
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 22, 23, 24, 1000])
 @pytest.mark.parametrize("biased", [False, True])
-def test_topk_with_ties(blocks, k, biased):
+def test_topk_with_ties(topk, k, biased):
     queries, keys = integers(10, 3, 0), integers(23, 3, 1)
     bias = integers(1, 23, 2)[0] / 2 if biased else None
     table = queries @ keys.T + (bias if biased else 0)
@@ -35,7 +47,7 @@ def test_topk_with_ties(blocks, k, biased):
     assert (np.sort(table, axis=1)[:, -2] == table.max(axis=1)).any(), "no tie was tested"
 
 
-def test_topk_of_real_numbers(blocks):
+def test_topk_of_real_numbers(topk):
     rng = np.random.default_rng(0)
     queries, keys = (rng.normal(size=(n, 8)).astype(np.float32) for n in (17, 200))
     bias = rng.normal(size=200).astype(np.float32)
@@ -47,20 +59,20 @@ def test_topk_of_real_numbers(blocks):
     assert found.scores.dtype == np.float32
 
 
-def test_all_keys_alike_come_by_index(blocks):
+def test_all_keys_alike_come_by_index(topk):
     found = topk(np.ones((4, 2), np.float32), np.ones((23, 2), np.float32), 6)
     assert found.indices.tolist() == [[0, 1, 2, 3, 4, 5]] * 4
     assert found.scores.tolist() == [[2.0] * 6] * 4
 
 
-def test_ties_at_the_last_place_go_to_the_lower_index():
+def test_ties_at_the_last_place_go_to_the_lower_index(topk):
     keys = np.array([[1], [3], [2], [2], [3], [2]], dtype=np.float32)
     found = topk(np.ones((1, 1), np.float32), keys, 3)
     assert found.indices.tolist() == [[1, 4, 2]]
     assert topk(np.ones((1, 1), np.float32), keys, 1).indices.tolist() == [[1]]
 
 
-def test_zero_vectors():
+def test_zero_vectors(topk):
     keys = np.array([[0, 0], [1, 0], [-1, 0], [0, 0]], dtype=np.float32)
     queries = np.array([[0, 0], [1, 0]], dtype=np.float32)
     found = topk(queries, keys, 4)
@@ -68,7 +80,7 @@ def test_zero_vectors():
     assert found.scores.tolist() == [[0, 0, 0, 0], [1, 0, 0, -1]]
 
 
-def test_one_row_and_no_row():
+def test_one_row_and_no_row(topk):
     one = np.array([[2.0, 1.0]], dtype=np.float32)
     found = topk(one, one, 10)
     assert (found.indices.tolist(), found.scores.tolist()) == ([[0]], [[5.0]])
@@ -76,25 +88,17 @@ def test_one_row_and_no_row():
     assert none.indices.shape == none.scores.shape == (0, 1)
 
 
-def test_inputs_are_left_alone():
+def test_inputs_are_left_alone(topk):
     queries, keys, bias = integers(4, 3, 0), integers(23, 3, 1), integers(1, 23, 2)[0]
     copies = [array.copy() for array in (queries, keys, bias)]
     topk(queries, keys, 3, bias)
-    mean_topk(queries, keys, 3)
     best_ranks(queries, keys, [[1]] * 4, bias)
     for array, copy in zip((queries, keys, bias), copies, strict=True):
         np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize("k", [1, 4, 23, 99])
-def test_mean_topk(blocks, k):
-    queries, keys = integers(10, 3, 3), integers(23, 3, 4)
-    expected = [np.mean(sorted(row, reverse=True)[:k]) for row in queries @ keys.T]
-    np.testing.assert_allclose(mean_topk(queries, keys, k), expected, rtol=1e-6)
-
-
 @pytest.mark.parametrize("biased", [False, True])
-def test_best_ranks_with_ties(blocks, biased):
+def test_best_ranks_with_ties(biased):
     queries, keys = integers(10, 3, 5), integers(23, 3, 6)
     bias = integers(1, 23, 7)[0] / 2 if biased else None
     rng = np.random.default_rng(8)
@@ -108,3 +112,99 @@ def test_best_ranks_with_ties(blocks, biased):
 def test_best_rank_of_ties_alone():
     queries, keys = np.zeros((3, 2), np.float32), np.ones((5, 2), np.float32)
     assert best_ranks(queries, keys, [[0], [4], [3, 2]]).tolist() == [1, 5, 3]
+
+
+# ---- all backends, both directions
+
+
+@pytest.fixture(params=["numpy", "numba", "numba bfloat16", "torch"])
+def search(request, monkeypatch):
+    name, _, half = request.param.partition(" ")
+    if half:
+        monkeypatch.setattr(numba_search, "has_bfloat16", lambda: True)
+        monkeypatch.setattr(numba_search, "_BFLOAT16_FROM", 0)
+    monkeypatch.setattr(numba_search, "TILE_ROWS", 100)
+    monkeypatch.setattr(numba_search, "TILE_COLS", 192)
+    return backend(name)
+
+
+def spaces(n_src=301, n_trg=517, dim=20, seed=0, positive=0.3):
+    """Unit rows with near-duplicates, exact duplicates and zero vectors among them."""
+    rng = np.random.default_rng(seed)
+    src, trg = (rng.normal(size=(n, dim)) + positive for n in (n_src, n_trg))
+    trg[50:150] = trg[7] + rng.normal(scale=1e-4, size=(100, dim))  # closer than half precision can tell
+    trg[150:280] = trg[8]  # more ties than any buffer of candidates holds
+    src[11] = trg[20] = trg[21] = 0
+    unit_rows = [m / np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-12) for m in (src, trg)]
+    return [m.astype(np.float32) for m in unit_rows]
+
+
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("k", [1, 10])
+def test_both_directions_are_those_of_the_whole_table(search, k, biased):
+    src, trg = spaces()
+    rng = np.random.default_rng(1)
+    src_bias, trg_bias = (rng.normal(scale=0.2, size=len(m)).astype(np.float32) - 0.3 if biased else None
+                          for m in (src, trg))  # fmt: skip
+    table = src.astype(np.float64) @ trg.T.astype(np.float64)
+    forward, backward = search.topk_both(src, trg, k, src_bias, trg_bias)
+    for found, scores in (
+        (forward, table + (trg_bias if biased else 0)),
+        (backward, table.T + (src_bias if biased else 0)),
+    ):
+        scores = scores.astype(np.float32)
+        expected = reference.topk(scores, k)
+        np.testing.assert_array_equal(found.indices, expected)
+        np.testing.assert_array_equal(found.scores, np.take_along_axis(scores, expected, axis=1))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e3])
+def test_vectors_of_any_length_and_all_similarities_below_zero(search, scale):
+    rng = np.random.default_rng(2)
+    src, trg = (np.abs(rng.normal(size=(n, 12))).astype(np.float32) * scale for n in (130, 200))
+    found, _ = search.topk_both(-src, trg, 5)
+    expected = (-src.astype(np.float64) @ trg.T.astype(np.float64)).astype(np.float32)
+    assert expected.max() < 0
+    np.testing.assert_array_equal(found.indices, reference.topk(expected, 5))
+
+
+def test_one_word_on_a_side(search):
+    src, trg = spaces()
+    forward, backward = search.topk_both(src[:1], trg, 3)
+    assert forward.indices.shape == (1, 3) and backward.indices.tolist() == [[0]] * len(trg)
+    forward, backward = search.topk_both(src[:0], trg, 3)
+    assert forward.indices.shape == (0, 3) and backward.indices.shape == (len(trg), 0)
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+    src, trg = spaces(n_src=1000)
+    monkeypatch.setattr(numba_search, "TILE_ROWS", 64)
+    found = []
+    for n in (1, 2, 7):
+        monkeypatch.setattr(numba_search, "n_cores", lambda n=n: n)
+        found.append(numba_search.topk_both(src, trg, 10))
+    for forward, backward in found[1:]:
+        for one, other in ((forward, found[0][0]), (backward, found[0][1])):
+            np.testing.assert_array_equal(one.indices, other.indices)
+            np.testing.assert_array_equal(one.scores, other.scores)
+
+
+def test_bfloat16_of_real_size_is_exact():
+    """A fifth of a million similarities a row in the margin's reach: the buffers are compacted many times."""
+    if not numba_search.has_bfloat16():
+        pytest.skip("the processor has no products of bfloat16 numbers")
+    rng = np.random.default_rng(3)
+    centres = rng.normal(size=(40, 64))
+    src, trg = (centres[rng.integers(40, size=n)] + 0.7 * rng.normal(size=(n, 64)) for n in (900, 20_000))
+    src, trg = ((m / np.linalg.norm(m, axis=1, keepdims=True)).astype(np.float32) for m in (src, trg))
+    half = numba_search._search(src, trg, 10, 10, None, None, half=True)
+    plain = numpy_search.topk_both(src, trg, 10)
+    for one, other in zip(half, plain, strict=True):
+        np.testing.assert_array_equal(one.indices, other.indices)
+        np.testing.assert_array_equal(one.scores, other.scores)
+
+
+def test_backends_by_name():
+    assert {backend(name).__name__.rpartition(".")[2] for name in BACKENDS} == {f"{n}_search" for n in BACKENDS}
+    with pytest.raises(InputError, match="unknown backend 'faiss': choose auto, numpy, numba, torch"):
+        backend("faiss")

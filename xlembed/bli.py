@@ -13,7 +13,8 @@ from xlembed.errors import InputError
 from xlembed.lexicon import Lexicon
 from xlembed.normalize import unit
 from xlembed.retrieval import key_bias
-from xlembed.search.numpy_search import best_ranks, topk
+from xlembed.search.base import backend
+from xlembed.search.numpy_search import best_ranks
 from xlembed.vectors import WordVectors
 
 KS = (1, 5, 10)
@@ -90,5 +91,5 @@ def translate(src: WordVectors, trg: WordVectors, words: Sequence[str], retrieva
             raise InputError(f"{word!r} is not in the source vocabulary")
     queries, keys = unit(src.matrix), unit(trg.matrix)
     rows = [src.row(word) for word in words]
-    best = topk(queries[rows], keys, 1, key_bias(retrieval, queries, keys)).indices[:, 0]
+    best = backend().topk(queries[rows], keys, 1, key_bias(retrieval, queries, keys)).indices[:, 0]
     return [trg.words[row] for row in best]

@@ -139,7 +139,7 @@ def vectors_neighbors(
     """The nearest words by cosine, in the same file or, through a mapping, in another language."""
     from xlembed.alignment.base import load_mapping
     from xlembed.normalize import unit
-    from xlembed.search.numpy_search import topk
+    from xlembed.search.base import backend
     from xlembed.vectors import read_vectors
 
     if (other is None) != (mapping is None):
@@ -152,7 +152,7 @@ def vectors_neighbors(
     vector = source.vector(word)
     if vector is None:
         raise InputError(f"{file}: has no vector for {word!r}: try another casing or form")
-    found = topk(unit(vector[None, :]), unit(target.matrix), k + 1)
+    found = backend().topk(unit(vector[None, :]), unit(target.matrix), k + 1)
     own = None if other is not None else source.row(word)
     best = zip(found.indices[0].tolist(), found.scores[0].tolist(), strict=True)
     pairs = [(target.words[row], score) for row, score in best if row != own][:k]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xlembed.errors import InputError
-from xlembed.search.numpy_search import mean_topk
+from xlembed.search.base import backend
 from xlembed.types import Floats1d, Floats2d
 
 CRITERIA = ("csls", "nn")
@@ -22,5 +22,10 @@ def key_bias(criterion: str, queries: Floats2d, keys: Floats2d) -> Floats1d | No
     if criterion == "nn":
         return None
     if criterion == "csls":
-        return (-0.5 * mean_topk(keys, queries, CSLS_K)).astype(np.float32)
+        return (-0.5 * mean_similarity(keys, queries)).astype(np.float32)
     raise InputError(f"unknown retrieval {criterion!r}: choose {' or '.join(CRITERIA)}")
+
+
+def mean_similarity(queries: Floats2d, keys: Floats2d, k: int = CSLS_K) -> Floats1d:
+    """Mean similarity of each query to its k nearest keys, (n_queries,) float32."""
+    return backend().topk(queries, keys, k).scores.mean(axis=1, dtype=np.float64).astype(np.float32)

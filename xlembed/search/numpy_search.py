@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from xlembed.types import Floats1d, Floats2d, Ints1d, Ints2d
+from xlembed.search.base import Neighbors
+from xlembed.types import Floats1d, Floats2d, Ints1d
 
-_BLOCK_NUMBERS = 1 << 25  # similarities held at once: 128 MB
-
-
-@dataclass(frozen=True)
-class Neighbors:
-    """The k best keys of each query, best first, ties by lower index: both (n_queries, k)."""
-
-    indices: Ints2d
-    scores: Floats2d
-
-
-def _blocks(queries: Floats2d, keys: Floats2d, key_bias: Floats1d | None) -> Iterator[tuple[slice, Floats2d]]:
-    step = max(1, _BLOCK_NUMBERS // max(1, len(keys)))
-    for start in range(0, len(queries), step):
-        block = slice(start, min(start + step, len(queries)))
-        scores = queries[block] @ keys.T  # (step, n_keys)
-        if key_bias is not None:
-            scores += key_bias
-        yield block, scores
+_BLOCK_NUMBERS = 1 << 24  # similarities held at once: 64 MB
+_SINGLE = 2.0**-24  # half a unit in the last place of 1, float32
 
 
 def topk(queries: Floats2d, keys: Floats2d, k: int, key_bias: Floats1d | None = None) -> Neighbors:
@@ -35,45 +18,83 @@ def topk(queries: Floats2d, keys: Floats2d, k: int, key_bias: Floats1d | None = 
     k = min(k, len(keys))
     indices = np.empty((len(queries), k), dtype=np.int64)
     scores = np.empty((len(queries), k), dtype=np.float32)
-    for block, values in _blocks(queries, keys, key_bias):
-        indices[block] = best = _topk_rows(values, k)
-        scores[block] = np.take_along_axis(values, best, axis=1)
+    if not k:
+        return Neighbors(indices, scores)
+    margins = 2 * product_errors(queries, keys, key_bias)
+    for block in _blocks(len(queries), len(keys)):
+        values = queries[block] @ keys.T  # (step, n_keys)
+        if key_bias is not None:
+            values += key_bias
+        least = np.partition(values, -k, axis=1)[:, -k] - margins[block]
+        rows, columns = np.nonzero(values >= least[:, None])
+        exact = _pair_scores(queries[block], keys, rows, columns, key_bias)
+        best = _first_of_each(rows, columns, exact, k)
+        indices[block], scores[block] = columns[best].reshape(-1, k), exact[best].reshape(-1, k)
     return Neighbors(indices, scores)
 
 
-def _topk_rows(values: Floats2d, k: int) -> Ints2d:
-    """Columns of the k greatest values of each row, greatest first, ties by lower column."""
-    if k == values.shape[1]:
-        return np.argsort(-values, axis=1, kind="stable")
-    chosen = np.argpartition(values, -k, axis=1)[:, -k:]
-    chosen.sort(axis=1)
-    chosen_values = np.take_along_axis(values, chosen, axis=1)
-    order = np.argsort(-chosen_values, axis=1, kind="stable")
-    best = np.take_along_axis(chosen, order, axis=1)
-    # argpartition picks any among equals at the boundary: do those rows again by a stable sort
-    kth = chosen_values.min(axis=1, keepdims=True)
-    for row in np.flatnonzero((values >= kth).sum(axis=1) > k):
-        best[row] = np.argsort(-values[row], kind="stable")[:k]
-    return best
+def topk_both(
+    src: Floats2d, trg: Floats2d, k: int, src_bias: Floats1d | None = None, trg_bias: Floats1d | None = None
+) -> tuple[Neighbors, Neighbors]:
+    """Both directions; here, in the plain version, by two products."""
+    return topk(src, trg, k, trg_bias), topk(trg, src, k, src_bias)
 
 
-def mean_topk(queries: Floats2d, keys: Floats2d, k: int) -> Floats1d:
-    """Mean similarity of each query to its k nearest keys, (n_queries,)."""
-    k = min(k, len(keys))
-    means = np.empty(len(queries), dtype=np.float32)
-    for block, values in _blocks(queries, keys, None):
-        means[block] = np.partition(values, -k, axis=1)[:, -k:].mean(axis=1)
-    return means
+def product_errors(queries: Floats2d, keys: Floats2d, key_bias: Floats1d | None) -> Floats1d:
+    """A bound on the rounding error of each query's float32 scores, (n_queries,).
+
+    |fl(x.y) - x.y| <= gamma_n |x|.|y| <= gamma_n ||x|| ||y||, gamma_n = n u / (1 - n u), whatever the order of
+    the sums (Higham 2002, ch. 3); adding a bias rounds once more.
+    """
+    n = queries.shape[1] + 2
+    gamma = n * _SINGLE / (1 - n * _SINGLE)
+    longest = np.sqrt(np.einsum("ij,ij->i", keys, keys, dtype=np.float64).max(initial=0))
+    lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries, dtype=np.float64))
+    bias = 0.0 if key_bias is None else float(np.abs(key_bias).max(initial=0))
+    return gamma * (lengths * longest + bias)
+
+
+def _pair_scores(
+    queries: Floats2d, keys: Floats2d, rows: Ints1d, columns: Ints1d, key_bias: Floats1d | None
+) -> Floats1d:
+    """Scores of (row, column) pairs in double precision, rounded to float32: (n_pairs,)."""
+    scores = np.empty(len(rows), dtype=np.float64)
+    step = max(1, _BLOCK_NUMBERS // (4 * queries.shape[1] + 1))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        scores[part] = np.einsum("ij,ij->i", queries[rows[part]], keys[columns[part]], dtype=np.float64)
+    if key_bias is not None:
+        scores += key_bias[columns]
+    return scores.astype(np.float32)
+
+
+def _first_of_each(rows: Ints1d, columns: Ints1d, scores: Floats1d, k: int) -> Ints1d:
+    """Positions of each row's k best pairs, best first, ties by lower column; every row has at least k."""
+    order = np.lexsort((columns, -scores, rows))
+    starts = np.searchsorted(rows[order], np.arange(rows[-1] + 1)) if len(rows) else np.empty(0, dtype=np.int64)
+    return order[(starts[:, None] + np.arange(k)).ravel()]
 
 
 def best_ranks(
     queries: Floats2d, keys: Floats2d, gold: Sequence[Sequence[int]], key_bias: Floats1d | None = None
 ) -> Ints1d:
-    """Rank (from 1) of the best-ranked gold key of each query among all keys, ties by lower index."""
+    """Rank (from 1) of the best-ranked gold key of each query among all keys, ties by lower index.
+
+    Scores are computed in double precision and rounded to float32, as in `topk`.
+    """
+    bias = 0.0 if key_bias is None else key_bias.astype(np.float64)
+    wide = keys.astype(np.float64)
     ranks = np.empty(len(queries), dtype=np.int64)
-    for block, values in _blocks(queries, keys, key_bias):
+    for block in _blocks(len(queries), len(keys)):
+        values = (queries[block].astype(np.float64) @ wide.T + bias).astype(np.float32)
         for row, query in zip(values, range(block.start, block.stop), strict=True):
             candidates = np.asarray(gold[query])
             best = candidates[row[candidates] == row[candidates].max()].min()
             ranks[query] = 1 + (row > row[best]).sum() + (row[:best] == row[best]).sum()
     return ranks
+
+
+def _blocks(n_queries: int, n_keys: int) -> Iterator[slice]:
+    step = max(1, _BLOCK_NUMBERS // max(1, n_keys))
+    for start in range(0, n_queries, step):
+        yield slice(start, min(start + step, n_queries))

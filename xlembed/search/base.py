@@ -1,0 +1,52 @@
+"""The one retrieval primitive, whatever computes it: the k best keys by similarity plus a number per key.
+
+All backends find the same neighbours. A fast product in single (or half) precision chooses candidates, with a
+margin that its rounding errors cannot cross; the candidates are scored again in double precision, rounded to
+float32, and ties go to the lower index.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from xlembed.errors import InputError
+from xlembed.types import Floats1d, Floats2d, Ints2d
+
+BACKENDS = ("numpy", "numba", "torch")
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """The k best keys of each query, best first, ties by lower index: both (n_queries, k)."""
+
+    indices: Ints2d
+    scores: Floats2d
+
+
+class Backend(Protocol):
+    """What a module of this package offers; k is cut to the number of keys."""
+
+    def topk(self, queries: Floats2d, keys: Floats2d, k: int, key_bias: Floats1d | None = None) -> Neighbors:
+        """The k best keys by queries @ keys.T + key_bias."""
+
+    def topk_both(
+        self,
+        src: Floats2d,
+        trg: Floats2d,
+        k: int,
+        src_bias: Floats1d | None = None,
+        trg_bias: Floats1d | None = None,
+    ) -> tuple[Neighbors, Neighbors]:
+        """The k best trg of each src by src @ trg.T + trg_bias, and the k best src of each trg by the
+        transpose + src_bias, from one product."""
+
+
+def backend(name: str = "auto") -> Backend:
+    """A backend by name; auto: numba where it is installed, else numpy."""
+    if name == "auto":
+        name = "numba" if importlib.util.find_spec("numba") else "numpy"
+    if name not in BACKENDS:
+        raise InputError(f"unknown backend {name!r}: choose auto, {', '.join(BACKENDS)}")
+    return importlib.import_module(f"xlembed.search.{name}_search")

@@ -1,0 +1,247 @@
+"""Fused search: tiles of similarities are made and scanned while they are in cache, for both directions at once.
+
+Where torch is installed and the processor multiplies bfloat16 numbers, tiles are bfloat16 products (several times
+faster); elsewhere float32. Either way the k best are exact: see `base.py` and the error bounds below.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from xlembed.search import kernels, numpy_search
+from xlembed.search.base import Neighbors
+from xlembed.types import Floats1d, Floats2d
+
+TILE_ROWS = 1024
+TILE_COLS = 1024
+_BFLOAT16_FROM = 1 << 24  # similarities; loading torch is not worth it for fewer
+_HALF = 2.0**-8  # unit roundoff of bfloat16
+
+
+def topk(queries: Floats2d, keys: Floats2d, k: int, key_bias: Floats1d | None = None) -> Neighbors:
+    """The k best keys by queries @ keys.T + key_bias; k is cut to the number of keys."""
+    return _search(queries, keys, k, None, None, key_bias)[0]
+
+
+def topk_both(
+    src: Floats2d, trg: Floats2d, k: int, src_bias: Floats1d | None = None, trg_bias: Floats1d | None = None
+) -> tuple[Neighbors, Neighbors]:
+    """The k best trg of each src and the k best src of each trg, from one product."""
+    return _search(src, trg, k, k, src_bias, trg_bias)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Candidates of one side's rows, and what bounds their errors."""
+
+    state: tuple[np.ndarray, ...]  # values and indices (n, room), best values (n, k), fills and thresholds (n,)
+    error: Floats1d  # (n,) float32: of a similarity, before the product is rounded to the tile's type
+
+
+@dataclass(frozen=True)
+class _Products:
+    """How tiles are made: `tile(rows, columns)` gives values; `relative` is the rounding of the tile itself."""
+
+    tile: Callable[[slice, slice], np.ndarray]
+    src_error: Floats1d
+    trg_error: Floats1d
+    relative: float
+    is_half: bool
+
+
+def _search(
+    src: Floats2d, trg: Floats2d, k_src: int, k_trg: int | None, src_bias: Floats1d | None,
+    trg_bias: Floats1d | None, half: bool | None = None,
+) -> tuple[Neighbors, Neighbors | None]:  # fmt: skip
+    """Rows' k_src best and, unless k_trg is None, columns' k_trg best."""
+    src, trg = (np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (src, trg))
+    both, k_src, k_trg = k_trg is not None, min(k_src, len(trg)), min(k_trg or 0, len(src))
+    if not len(src) or not len(trg):
+        return _nothing(src, k_src), _nothing(trg, k_trg) if both else None
+    src_bias, trg_bias = (np.zeros(len(matrix), np.float32) if bias is None else bias.astype(np.float32)
+                          for matrix, bias in ((src, src_bias), (trg, trg_bias)))  # fmt: skip
+    if half is None:
+        half = len(src) * len(trg) >= _BFLOAT16_FROM and has_bfloat16()
+    products = (_half_products if half else _single_products)(src, trg, src_bias, trg_bias)
+    n_threads = min(n_cores(), -(-len(src) // TILE_ROWS))
+    rows = _side(len(src), k_src, products, products.src_error)
+    columns = [_side(len(trg), k_trg, products, products.trg_error) for _ in range(n_threads if both else 0)]
+    parts = _parts(len(src), n_threads)
+    with ThreadPoolExecutor(n_threads) as pool, _one_blas_thread():
+        list(pool.map(lambda at: _scan(products, parts[at], len(trg), both, rows,
+                                       columns[at] if both else rows), range(n_threads)))  # fmt: skip
+    forward = _best(src, trg, trg_bias, rows, k_src, products)
+    if not both:
+        return forward, None
+    return forward, _best(trg, src, src_bias, _merged(columns, products), k_trg, products)
+
+
+def _nothing(matrix: Floats2d, k: int) -> Neighbors:
+    return Neighbors(np.empty((len(matrix), k), dtype=np.int64), np.empty((len(matrix), k), dtype=np.float32))
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _parts(n: int, n_parts: int) -> list[range]:
+    ends = np.linspace(0, n, n_parts + 1).astype(int)
+    return [range(first, stop) for first, stop in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def _one_blas_thread() -> Any:
+    """Each of our threads makes its own products."""
+    if importlib.util.find_spec("threadpoolctl"):
+        import threadpoolctl
+
+        return threadpoolctl.threadpool_limits(1, "blas")
+    return nullcontext()
+
+
+# ---- products
+
+
+@cache
+def has_bfloat16() -> bool:
+    """Whether torch is here and the processor has instructions for products of bfloat16 numbers."""
+    if not importlib.util.find_spec("torch"):
+        return False
+    import torch
+
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(supported and supported())
+
+
+def _single_products(src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: Floats1d) -> _Products:
+    def tile(rows: slice, columns: slice) -> np.ndarray:
+        values = src[rows] @ trg[columns].T
+        # both biases: a number that all columns of a row share does not change the row's order, and the other way
+        values += trg_bias[columns]
+        values += src_bias[rows, None]
+        return values
+
+    bias = np.concatenate([src_bias, trg_bias])
+    both = np.abs(bias).max() * np.ones(1, np.float32)
+    return _Products(tile, _rounded_up(numpy_search.product_errors(src, trg, 2 * both)),
+                     _rounded_up(numpy_search.product_errors(trg, src, 2 * both)), 0.0, False)  # fmt: skip
+
+
+def _half_products(src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: Floats1d) -> _Products:
+    """Tiles of bfloat16 products. Biases go through the product: as three bfloat16 numbers that add up to them.
+
+    With x' the rounded x: |x'.y' - x.y| <= ||x' - x|| ||y'|| + ||x|| ||y' - y||, the norms being known.
+    """
+    import torch
+
+    has_bias = bool(src_bias.any() or trg_bias.any())
+    # only differences count; from 0 up, sums near the threshold are positive, which are compared fastest
+    src_bias, trg_bias = src_bias - src_bias.min(), trg_bias - trg_bias.min()
+    wide_src, src_rounding = _half(torch, src, src_bias if has_bias else None, first=True)
+    wide_trg, trg_rounding = _half(torch, trg, trg_bias if has_bias else None, first=False)
+
+    room = threading.local()  # a tile of each thread's own: making one anew costs page faults
+
+    def tile(rows: slice, columns: slice) -> np.ndarray:
+        if not hasattr(room, "tile"):
+            torch.set_num_threads(1)
+            room.tile = torch.empty(TILE_ROWS * TILE_COLS, dtype=torch.bfloat16)
+        one, other = wide_src[rows], wide_trg[columns]
+        out = room.tile[: len(one) * len(other)].view(len(one), len(other))
+        return torch.mm(one, other.T, out=out).view(torch.int16).numpy()
+
+    def errors(one: Floats2d, other: Floats2d, rounding: Floats1d, other_rounding: Floats1d) -> Floats1d:
+        lengths, others = np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1)
+        greatest = src_bias.max() + trg_bias.max()
+        summing = 1.05 * numpy_search.product_errors(one, other, np.array([4 * greatest]))
+        rounded = rounding * (others + other_rounding).max() + lengths * other_rounding.max()
+        return _rounded_up(rounded + summing + 2.0**-22 * greatest)
+
+    return _Products(tile, errors(src, trg, src_rounding, trg_rounding), errors(trg, src, trg_rounding, src_rounding),
+                     _HALF * 1.01, True)  # fmt: skip
+
+
+def _half(torch: Any, matrix: Floats2d, bias: Floats1d | None, first: bool) -> tuple[Any, Floats1d]:
+    """bfloat16 rows, with the bias and ones beside them, and the length of what rounding took from each row."""
+    single = torch.from_numpy(matrix)
+    half = single.bfloat16()
+    rounding = (half.float() - single).norm(dim=1).numpy() * 1.001
+    if bias is not None:
+        rest, parts = torch.from_numpy(bias), []
+        for _ in range(3):
+            parts.append(rest.bfloat16())
+            rest = rest - parts[-1].float()
+        parts, ones = torch.stack(parts, dim=1), torch.ones(len(matrix), 3, dtype=torch.bfloat16)
+        half = torch.cat([half, *((parts, ones) if first else (ones, parts))], dim=1)
+    return half.contiguous(), rounding
+
+
+def _rounded_up(errors: Floats1d) -> Floats1d:
+    return np.nextafter(errors.astype(np.float32), np.float32(np.inf))
+
+
+# ---- scanning and scoring
+
+
+def _side(n: int, k: int, products: _Products, error: Floats1d) -> _Side:
+    room = max(64, 4 * k)
+    kind = np.int16 if products.is_half else np.float32
+    lowest = np.iinfo(np.int16).min if products.is_half else -np.inf
+    state = (np.empty((n, room), dtype=kind), np.empty((n, room), dtype=np.int32), np.full((n, k), lowest, dtype=kind),
+             np.zeros(n, dtype=np.int32), np.full(n, lowest, dtype=kind))  # fmt: skip
+    return _Side(state, error)
+
+
+def _scan(
+    products: _Products, part: range, n_columns: int, with_columns: bool, rows: _Side, columns: _Side
+) -> None:
+    for row in range(part.start, part.stop, TILE_ROWS):
+        row_stop = min(row + TILE_ROWS, part.stop)
+        for column in range(0, n_columns, TILE_COLS):
+            tile = products.tile(slice(row, row_stop), slice(column, min(column + TILE_COLS, n_columns)))
+            if products.is_half:
+                kernels.scan16(tile, row, column, with_columns, np.float32(products.relative), rows.state,
+                               columns.state, rows.error, columns.error)  # fmt: skip
+            else:
+                kernels.scan32(tile, row, column, with_columns, rows.state, columns.state, rows.error, columns.error)
+
+
+def _merged(sides: list[_Side], products: _Products) -> _Side:
+    first, *others = sides
+    for other in others:
+        if products.is_half:
+            kernels.merge16(first.state, other.state, first.error, np.float32(products.relative))
+        else:
+            kernels.merge32(first.state, other.state, first.error)
+    return first
+
+
+def _best(queries: Floats2d, keys: Floats2d, bias: Floats1d, side: _Side, k: int, products: _Products) -> Neighbors:
+    """Candidates scored again, the k best of each row; rows with too many candidates another way."""
+    indices = np.empty((len(queries), k), dtype=np.int64)
+    scores = np.empty((len(queries), k), dtype=np.float32)
+    fills = side.state[3]
+
+    def score(part: range) -> None:
+        kernels.best_of(queries, keys, bias, side.state, part.start, part.stop, indices, scores)
+
+    with ThreadPoolExecutor(n_cores()) as pool:
+        list(pool.map(score, _parts(len(queries), n_cores())))
+    crowded = np.flatnonzero(fills < 0)
+    if len(crowded):
+        if products.is_half:
+            again = _search(queries[crowded], keys, k, None, None, bias, half=False)[0]
+        else:
+            again = numpy_search.topk(queries[crowded], keys, k, bias)
+        indices[crowded], scores[crowded] = again.indices, again.scores
+    return Neighbors(indices, scores)
