@@ -155,8 +155,8 @@ def test_zero_vectors_are_ranked_not_nan(spaces):
 
 
 def test_unknown_retrieval(spaces):
-    with pytest.raises(InputError, match="unknown retrieval 'isf'"):
-        evaluate(*spaces, Lexicon([("east", "Ost")]), "isf")
+    with pytest.raises(InputError, match="unknown retrieval 'cosine'"):
+        evaluate(*spaces, Lexicon([("east", "Ost")]), "cosine")
 
 
 def test_json(spaces):

@@ -60,5 +60,5 @@ def test_nn_adds_nothing(spaces):
 
 @pytest.mark.parametrize("criterion", ["CSLS", "cosine", ""])
 def test_unknown_criterion(spaces, criterion):
-    with pytest.raises(InputError, match=f"unknown retrieval '{criterion}': choose csls or nn"):
+    with pytest.raises(InputError, match=f"unknown retrieval '{criterion}': choose csls, nn, isf"):
         key_bias(criterion, *spaces)

@@ -267,7 +267,7 @@ def bli(
     mapping: Annotated[
         Path | None, typer.Option(help="A folder that `xlembed align --out` wrote; none: already one space.")
     ] = None,
-    retrieval: Annotated[str, typer.Option(help="csls or nn.")] = "csls",
+    retrieval: Annotated[str, typer.Option(help="csls, nn or isf (inverted softmax).")] = "csls",
     n: TopN = None,
     as_json: AsJson = False,
 ) -> None:
