@@ -75,7 +75,7 @@ def _run(
     summary = summarize(run, command)
     reports = write_reports(out)
     if as_json:
-        from xlembed.cli import print_json
+        from xlembed.options import print_json
 
         print_json(summary)
     else:
@@ -128,7 +128,7 @@ def score_file(
     from baselines.corpora import read_items
     from baselines.predictions import make_predictions, read_predictions
     from comparisons.scores import score_cells
-    from xlembed.cli import print_json
+    from xlembed.options import print_json
 
     found = read_predictions(predictions)
     if gold is not None:

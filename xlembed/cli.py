@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from xlembed import __version__
 from xlembed.errors import InputError
 from xlembed.languages import language_code
+from xlembed.mapping_cli import register as register_mapping
+from xlembed.options import AsJson, TopN, print_json
 
 app = typer.Typer(
     name="xlembed",
@@ -28,8 +29,6 @@ app.add_typer(vectors_app, name="vectors")
 _CLICK_ERROR = typer.BadParameter.__mro__[2]  # ClickException: typer 0.29 has a click of its own
 
 VectorsFile = Annotated[Path, typer.Argument(help=".vec, .vec.gz, .bin, .safetensors or .kv")]
-TopN = Annotated[int | None, typer.Option("--n", "-n", help="Read the n most frequent words alone.", min=1)]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 
 
 def main() -> None:
@@ -73,6 +72,7 @@ def _refuse(message: str) -> NoReturn:
 def _add_commands() -> None:
     from xlembed.data_cli import app as data_app
 
+    register_mapping(app)
     app.add_typer(data_app, name="data")
     for entry in sorted(metadata.entry_points(group="xlembed.commands"), key=lambda entry: entry.name):
         entry.load()(app)
@@ -83,11 +83,6 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Show the versi
     if version:
         print(f"xlembed {__version__}")
         raise typer.Exit()
-
-
-def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 # ---- vectors
@@ -229,80 +224,3 @@ def vectors_train(
         write_vectors(out, vectors, dtype)
     note = ", with subwords" if keeps_model and maxn else ""
     print(f"{out}: {len(vectors)} words, dim {dim}{note}")
-
-
-# ---- mapping and BLI
-
-
-@app.command("align")
-def align(
-    src: Annotated[Path, typer.Argument(help="Source vectors.")],
-    trg: Annotated[Path, typer.Argument(help="Target vectors.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the mapping.")],
-    lexicon: Annotated[
-        str, typer.Option(help="Two-column file, or: identical (words written alike).")
-    ] = "identical",
-    method: Annotated[str, typer.Option(help="procrustes")] = "procrustes",
-    steps: Annotated[str, typer.Option("--normalize")] = "unit,center,unit",
-    n: TopN = None,
-    as_json: AsJson = False,
-) -> None:
-    """Map source vectors onto target vectors (orthogonal Procrustes) and save the mapping."""
-    from xlembed.alignment.base import save_mapping
-    from xlembed.alignment.procrustes import fit
-    from xlembed.lexicon import identical_strings, need_covered, read_lexicon
-    from xlembed.normalize import parse_steps
-    from xlembed.vectors import read_vectors
-
-    if method != "procrustes":
-        raise InputError(f"unknown method {method!r}: procrustes is what there is")
-    src_vectors, trg_vectors = read_vectors(src, n), read_vectors(trg, n)
-    seed = identical_strings(src_vectors, trg_vectors) if lexicon == "identical" else read_lexicon(lexicon)
-    mapping = fit(src_vectors, trg_vectors, seed, parse_steps(steps))
-    save_mapping(out, mapping)
-    covered = need_covered(seed, src_vectors, trg_vectors)
-    if as_json:
-        print_json({"out": str(out), **mapping.about})
-        return
-    print(f"{seed.name}: {covered.describe()}")
-    if len(covered.rows) < src_vectors.dim:
-        print(f"note: {len(covered.rows)} pairs are fewer than dim {src_vectors.dim}: expect a poor mapping")
-    print(f"{out}: mapping written")
-
-
-@app.command("bli")
-def bli(
-    src: Annotated[Path, typer.Argument(help="Source vectors.")],
-    trg: Annotated[Path, typer.Argument(help="Target vectors.")],
-    lexicon: Annotated[
-        Path, typer.Argument(help="Test lexicon: two columns, one or several translations a word.")
-    ],
-    mapping: Annotated[
-        Path | None, typer.Option(help="A folder that `xlembed align --out` wrote; none: already one space.")
-    ] = None,
-    retrieval: Annotated[str, typer.Option(help="csls, nn or isf (inverted softmax).")] = "csls",
-    n: TopN = None,
-    as_json: AsJson = False,
-) -> None:
-    """Bilingual dictionary induction: P@1/5/10 and MRR with 95 % intervals, and coverage."""
-    from xlembed.alignment.base import load_mapping
-    from xlembed.bli import evaluate
-    from xlembed.lexicon import read_lexicon
-    from xlembed.vectors import read_vectors
-
-    test = read_lexicon(lexicon)
-    src_vectors, trg_vectors = read_vectors(src, n), read_vectors(trg, n)
-    if mapping is not None:
-        fitted = load_mapping(mapping)
-        src_vectors, trg_vectors = fitted.map_src(src_vectors), fitted.map_trg(trg_vectors)
-    elif src_vectors.dim != trg_vectors.dim:
-        raise InputError(f"the vectors have dims {src_vectors.dim} and {trg_vectors.dim}: give --mapping")
-    scores = evaluate(src_vectors, trg_vectors, test, retrieval)
-    if as_json:
-        print_json(scores.as_json())
-        return
-    print(f"coverage {scores.coverage:.1f} % ({scores.n_covered} of {scores.n_words} source words)")
-    print(f"{scores.retrieval.upper():6} covered words  95 % interval    with OOV as errors")
-    for name, value in scores.scores.items():
-        ends, with_oov = scores.intervals[name], scores.with_oov_as_errors[name]
-        print(f"{name:6} {value:8.2f}       [{ends.low:5.2f}, {ends.high:5.2f}]   {with_oov:8.2f}")

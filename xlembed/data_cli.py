@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from xlembed.errors import InputError
 from xlembed.fetch import data_folder, fetch, mirror_folder, package_file, verify
 from xlembed.manifest import DataFile, read_manifest, select
+from xlembed.options import AsJson, print_json
 
 app = typer.Typer(help="Public data files: what there is, fetch it, check it.", no_args_is_help=True)
 
@@ -23,7 +24,6 @@ Mirror = Annotated[
 Data = Annotated[
     Path | None, typer.Option(envvar="XLEMBED_DATA", help="The data folder (default: in the user's cache).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 
 
 @app.command("list")
@@ -39,7 +39,7 @@ def list_files(
     chosen = select(read_manifest(), names or (), used_by)
     found = [(file, _where(file, places)) for file in chosen]
     if as_json:
-        _print_json([asdict(file) | {"here": str(path) if path else None} for file, path in found])
+        print_json([asdict(file) | {"here": str(path) if path else None} for file, path in found])
         return
     width = max(len(file.name) for file in chosen)
     for file, path in found:
@@ -65,7 +65,7 @@ def fetch_files(
     results = fetch(select(files, names or (), used_by), files, data_folder(data), mirror)
     if as_json:
         paths = [str(result.path) if result.path else None for result in results]
-        _print_json([asdict(result) | {"path": path} for result, path in zip(results, paths, strict=True)])
+        print_json([asdict(result) | {"path": path} for result, path in zip(results, paths, strict=True)])
     else:
         for result in results:
             if result.state != "failed":
@@ -85,7 +85,7 @@ def verify_files(
     folder = mirror_folder(mirror) if mirror is not None else data_folder(data)
     results = verify(select(read_manifest(), names or (), used_by), folder)
     if as_json:
-        _print_json([asdict(result) for result in results])
+        print_json([asdict(result) for result in results])
     else:
         for result in results:
             print(f"{result.state:16}  {result.name}{f': {result.detail}' if result.detail else ''}")
@@ -121,9 +121,3 @@ def _size(n_bytes: int | None) -> str:
             return f"{n_bytes:.3g} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.3g} GB"
-
-
-def _print_json(value: Any) -> None:
-    from xlembed.cli import print_json  # the program imports this module, not the other way round at start
-
-    print_json(value)

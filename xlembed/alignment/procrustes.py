@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from xlembed.alignment.base import LinearMapping
@@ -10,6 +12,13 @@ from xlembed.lexicon import Lexicon, need_covered
 from xlembed.normalize import UNIT_CENTER_UNIT, normalize
 from xlembed.types import Floats2d
 from xlembed.vectors import WordVectors
+
+
+@dataclass(frozen=True)
+class ProcrustesSettings:
+    """The normalisation that both spaces get."""
+
+    steps: tuple[str, ...] = UNIT_CENTER_UNIT
 
 
 def rotation(src: Floats2d, trg: Floats2d) -> Floats2d:
@@ -45,3 +54,10 @@ def fit(
         "dim": src.dim,
     }
     return LinearMapping(weight, np.eye(src.dim, dtype=np.float32), steps, about)
+
+
+def fit_with(
+    src: WordVectors, trg: WordVectors, lexicon: Lexicon, settings: ProcrustesSettings = ProcrustesSettings()
+) -> LinearMapping:
+    """`fit`, called like every other method."""
+    return fit(src, trg, lexicon, settings.steps)

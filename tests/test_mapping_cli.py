@@ -1,0 +1,76 @@
+"""`xlembed hub`, `lexicon induce` and the seeds of `align`, as a user runs them."""
+
+import json
+
+import numpy as np
+import pytest
+from test_commands import fails, works
+from test_hub import turned
+
+from xlembed.lexicon import read_lexicon
+from xlembed.vectors import write_vectors
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("spaces")
+    for lang, vectors in turned(n=200).items():
+        write_vectors(folder / f"{lang}.vec", vectors)
+        if lang != "en":
+            pairs = "".join(f"en{k}\t{lang}{k}\n" for k in range(80))
+            (folder / f"en-{lang}.txt").write_text(pairs, encoding="utf-8")
+    return folder
+
+
+SPACES = ("en=en.vec", "de=de.vec", "fr=fr.vec")
+
+
+@pytest.fixture(scope="module")
+def hub(folder):
+    told = works("hub", *SPACES, "--lexicon", "en-{lang}.txt", "--out", "hub", cwd=folder)
+    assert "en-de: 80 of 80 pairs covered" in told and "hub: mappings of en, de, fr written" in told
+    return "hub"
+
+
+def test_bli_of_two_languages_that_share_no_lexicon(folder, hub):
+    (folder / "de-fr.txt").write_text("".join(f"de{k} fr{k}\n" for k in range(80, 200)), encoding="utf-8")
+    told = works("bli", "de.vec", "fr.vec", "de-fr.txt", "--mapping", hub, "--pair", "de-fr", "--json", cwd=folder)
+    scores = json.loads(told)
+    assert scores["n_covered"] == 120 and scores["scores"]["P@1"] == 100
+
+
+def test_a_dictionary_from_the_hub(folder, hub):
+    spaces = ("de.vec", "fr.vec", "--mapping", hub, "--pair", "de-fr")
+    told = works("lexicon", "induce", *spaces, "--out", "d.txt", cwd=folder)
+    assert "d.txt: 200 pairs (mutual, csls)" in told
+    assert read_lexicon(folder / "d.txt").pairs == [(f"de{k}", f"fr{k}") for k in range(200)]
+
+
+def test_scores_and_a_least_score(folder, hub):
+    common = ("lexicon", "induce", "de.vec", "fr.vec", "--mapping", hub, "--pair", "de-fr")
+    works(*common, "--out", "s.txt", "--scores", "--retrieval", "nn", cwd=folder)
+    scores = [float(line.split("\t")[2]) for line in (folder / "s.txt").read_text().splitlines()]
+    assert len(scores) == 200 and np.min(scores) > 0.99
+    told = works(*common, "--out", "few.txt", "--min-score", "2", cwd=folder)
+    assert "few.txt: 0 pairs" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("hub", *SPACES, "--lexicon", "en-de.txt", "--out", "o"), "must hold {lang}"),
+        (("hub", "en.vec", "--lexicon", "en-{lang}.txt", "--out", "o"), "'en.vec': a language and its vectors"),
+        (("hub", *SPACES, "de=x", "--lexicon", "en-{lang}.txt", "--out", "o"), "de is given twice"),
+        (("hub", *SPACES, "it=en.vec", "--lexicon", "en-{lang}.txt", "--out", "o"), "en-it.txt: no such file"),
+        (("hub", *SPACES, "--method", "mean", "--lexicon", "en-{lang}.txt", "--out", "o"), "unknown hub method 'mean'"),
+        (("bli", "de.vec", "fr.vec", "en-de.txt", "--mapping", "hub"), "is a hub: say which languages"),
+        (("bli", "de.vec", "fr.vec", "en-de.txt", "--mapping", "hub", "--pair", "de-it"), "has no language 'it'"),
+        (("lexicon", "induce", "de.vec", "fr.vec", "--out", "o", "--direction", "up"), "unknown direction 'up'"),
+        (("align", "de.vec", "fr.vec", "--out", "o", "--method", "muse", "--lexicon", "en-de.txt"), "uses no lexicon"),
+        (("align", "de.vec", "fr.vec", "--out", "o", "--lexicon", "none"), "method procrustes needs a lexicon"),
+        (("align", "de.vec", "fr.vec", "--out", "o", "--set", "steps"), "--set 'steps': name=value is needed"),
+    ],
+)
+def test_refusals(folder, hub, arguments, message):
+    assert message in fails(*arguments, cwd=folder)
+    assert not (folder / "o").exists()
