@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +14,7 @@ from xlembed.errors import InputError
 from xlembed.languages import language_code
 from xlembed.mapping_cli import register as register_mapping
 from xlembed.options import AsJson, TopN, print_json
+from xlembed.tuning import tune_libraries
 
 app = typer.Typer(
     name="xlembed",
@@ -33,7 +33,7 @@ VectorsFile = Annotated[Path, typer.Argument(help=".vec, .vec.gz, .bin, .safeten
 
 def main() -> None:
     """Entry point: one line and exit code 2 for input that cannot be used; a traceback is a bug (1)."""
-    _tune_libraries()
+    tune_libraries()
     try:
         _add_commands()
         sys.exit(app(prog_name="xlembed", standalone_mode=False) or 0)
@@ -47,21 +47,6 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         print("xlembed: stopped", file=sys.stderr)
         sys.exit(130)
-
-
-def _tune_libraries() -> None:
-    """Settings that numpy's and torch's libraries read when they are loaded, unless the user has set them.
-
-    Threads that wait for each other give their core up soon: libgomp's long spinning made small networks 12
-    times slower to train on two cores where another process kept one of them busy. OpenBLAS takes AMD's newer
-    processors for old ones and leaves their wide registers alone: 77 against 210 GFLOP/s on one of them.
-    """
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        about = cpuinfo.read_text(errors="replace").partition("\n\n")[0]
-        if "AuthenticAMD" in about and all(f"avx512{part}" in about for part in ("f", "bw", "cd", "dq", "vl")):
-            os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
 
 
 def _refuse(message: str) -> NoReturn:
