@@ -74,43 +74,34 @@ def _drop_below(values, indices, fill, threshold):
 
 
 @njit(nogil=True, cache=True)
-def _push16(side, at, value, index, error, relative):
-    values, indices, tops, fills, thresholds = side
-    fill = fills[at]
-    values[at, fill] = value
-    indices[at, fill] = index
-    fill += 1
-    k = tops.shape[1]
-    if value > tops[at, k - 1]:
+def _settle16(values, indices, tops, fills, thresholds, at, value, error, relative):
+    """After a candidate was put into the buffer: a new threshold if it is among the k best, room if that is full."""
+    last = tops.shape[1] - 1
+    if value > tops[at, last]:
         _insert(tops[at], value)
-        if tops[at, k - 1] > -32768:
-            thresholds[at] = _threshold16(tops[at, k - 1], error, relative)
-    if fill == values.shape[1]:
-        fill = _drop_below(values[at], indices[at], fill, thresholds[at])
+        if tops[at, last] > -32768:
+            thresholds[at] = max(thresholds[at], _threshold16(tops[at, last], error, relative))
+    if fills[at] == values.shape[1]:
+        fill = _drop_below(values[at], indices[at], fills[at], thresholds[at])
         if fill > 3 * values.shape[1] // 4:
             fill = -1
             thresholds[at] = 32767
-    fills[at] = fill
+        fills[at] = fill
 
 
 @njit(nogil=True, cache=True)
-def _push32(side, at, value, index, error):
-    values, indices, tops, fills, thresholds = side
-    fill = fills[at]
-    values[at, fill] = value
-    indices[at, fill] = index
-    fill += 1
-    k = tops.shape[1]
-    if value > tops[at, k - 1]:
+def _settle32(values, indices, tops, fills, thresholds, at, value, error):
+    last = tops.shape[1] - 1
+    if value > tops[at, last]:
         _insert(tops[at], value)
-        if tops[at, k - 1] > -np.inf:
-            thresholds[at] = _threshold32(tops[at, k - 1], error)
-    if fill == values.shape[1]:
-        fill = _drop_below(values[at], indices[at], fill, thresholds[at])
+        if tops[at, last] > -np.inf:
+            thresholds[at] = max(thresholds[at], _threshold32(tops[at, last], error))
+    if fills[at] == values.shape[1]:
+        fill = _drop_below(values[at], indices[at], fills[at], thresholds[at])
         if fill > 3 * values.shape[1] // 4:
             fill = -1
             thresholds[at] = np.inf
-    fills[at] = fill
+        fills[at] = fill
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -132,86 +123,192 @@ def _any_of_part(values, threshold, thresholds):
 
 
 @njit(nogil=True, cache=True)
+def _row_maxima(line, maxima):
+    """The greatest of each of BLOCK strided groups of a row's full blocks; the row has one block at least."""
+    for j in range(BLOCK):
+        maxima[j] = line[j]
+    for start in range(BLOCK, line.size - BLOCK + 1, BLOCK):
+        block = line[start : start + BLOCK]
+        for j in range(BLOCK):
+            maxima[j] = block[j] if block[j] > maxima[j] else maxima[j]
+
+
+@njit(nogil=True, cache=True)
+def _column_maxima(tile, first, stop, maxima):
+    """Of each column the greatest of rows first..stop."""
+    maxima[:] = tile[first]
+    for i in range(first + 1, stop):
+        line = tile[i]
+        for j in range(maxima.size):
+            maxima[j] = line[j] if line[j] > maxima[j] else maxima[j]
+
+
+@njit(nogil=True, cache=True)
+def _bounds(tile, k_row, k_col, row_bounds, col_bounds):
+    """Bounds from below on the k-th best of each row and column, from the greatest values of disjoint groups.
+
+    Set in place; 0 or less says nothing (bits of negative numbers have another order). What few values in the
+    first tile of a row or column are above them are candidates; without them about 90 of 1,024 would be.
+    """
+    n_rows, n_cols = tile.shape
+    if n_cols >= BLOCK and k_row <= BLOCK:
+        maxima = np.empty(BLOCK, dtype=tile.dtype)
+        for i in range(n_rows):
+            best = np.zeros(k_row, dtype=tile.dtype)
+            _row_maxima(tile[i], maxima)
+            for value in maxima:
+                if value > best[k_row - 1]:
+                    _insert(best, value)
+            row_bounds[i] = best[k_row - 1]
+    if 0 < k_col and k_col * PART <= n_rows:
+        maxima = np.empty(n_cols, dtype=tile.dtype)
+        best = np.zeros((n_cols, k_col), dtype=tile.dtype)
+        for first in range(0, n_rows, PART):
+            _column_maxima(tile, first, min(first + PART, n_rows), maxima)
+            for j in range(n_cols):
+                if maxima[j] > best[j, k_col - 1]:
+                    _insert(best[j], maxima[j])
+        col_bounds[:] = best[:, k_col - 1]
+
+
+@njit(nogil=True, cache=True)
+def _hits(line, threshold, thresholds, found):
+    """Columns of a row whose value reaches the row's threshold or their own, into `found`; returns how many."""
+    n = 0
+    for start in range(0, line.size, BLOCK):
+        stop = min(start + BLOCK, line.size)
+        if stop - start == BLOCK and not _any_reaches(line[start:stop], threshold, thresholds[start:stop]):
+            continue
+        for part in range(start, stop, PART):
+            end = min(part + PART, stop)
+            if end - part == PART and not _any_of_part(line[part:end], threshold, thresholds[part:end]):
+                continue
+            for j in range(part, end):
+                found[n] = j
+                n += (line[j] >= threshold) | (line[j] >= thresholds[j])
+    return n
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _raw(threshold):
+    """A threshold to compare raw bits with: below 0 everything reaches it."""
+    return threshold if threshold >= 0 else np.int16(-32768)
+
+
+@njit(nogil=True, cache=True)
 def scan16(tile, row0, col0, with_cols, relative, rows, cols, row_error, col_error):
     """Take the candidates of a tile of bfloat16 bits, (n_rows, n_cols) int16.
 
     `rows` and `cols` are (values, indices, tops, fills, thresholds) of all rows and columns. Indices in the tile
-    are counted from row0 and col0.
+    are counted from row0 and col0. Candidates are put into the buffers here, not in a function of its own:
+    handing it the arrays takes several times as long as the work.
     """
-    row_fills, row_thresholds, col_fills, col_thresholds = rows[3], rows[4], cols[3], cols[4]
+    row_values, row_indices, row_tops, row_fills, row_thresholds = rows
+    col_values, col_indices, col_tops, col_fills, col_thresholds = cols
     n_rows, n_cols = tile.shape
-    # thresholds as raw bits: below 0 everything is looked at
+    found = np.empty(n_cols + 1, dtype=np.int32)
+    is_first_row, is_first_col = col0 == 0, with_cols and col_fills[col0] == 0
+    if is_first_row or is_first_col:
+        row_bounds, col_bounds = np.zeros(n_rows, dtype=tile.dtype), np.zeros(n_cols, dtype=tile.dtype)
+        _bounds(tile, row_tops.shape[1] if is_first_row else BLOCK + 1, col_tops.shape[1] if is_first_col else 0,
+                row_bounds, col_bounds)  # fmt: skip
+        for i in range(n_rows):
+            if row_bounds[i] > 0:
+                row_thresholds[row0 + i] = _threshold16(row_bounds[i], row_error[row0 + i], relative)
+        for j in range(n_cols):
+            if col_bounds[j] > 0:
+                col_thresholds[col0 + j] = _threshold16(col_bounds[j], col_error[col0 + j], relative)
     col_raw = np.full(n_cols, 32767, dtype=np.int16)
     if with_cols:
         for j in range(n_cols):
-            threshold = col_thresholds[col0 + j]
-            col_raw[j] = threshold if threshold >= 0 else np.int16(-32768)
+            col_raw[j] = _raw(col_thresholds[col0 + j])
     for i in range(n_rows):
         row = row0 + i
         line = tile[i]
-        for start in range(0, n_cols, BLOCK):
-            threshold = row_thresholds[row]
-            raw = threshold if threshold >= 0 else np.int16(-32768)
-            stop = min(start + BLOCK, n_cols)
-            if stop - start == BLOCK and not _any_reaches(line[start:stop], raw, col_raw[start:stop]):
-                continue
-            for part in range(start, stop, PART):
-                end = min(part + PART, stop)
-                if end - part == PART and not _any_of_part(line[part:end], raw, col_raw[part:end]):
-                    continue
-                for j in range(part, end):
-                    bits = line[j]
-                    if bits < raw and bits < col_raw[j]:
-                        continue
-                    value = _ordered(bits)
-                    if value >= row_thresholds[row] and row_fills[row] >= 0:
-                        _push16(rows, row, value, col0 + j, row_error[row], relative)
-                    col = col0 + j
-                    if with_cols and value >= col_thresholds[col] and col_fills[col] >= 0:
-                        _push16(cols, col, value, row, col_error[col], relative)
-                        threshold = col_thresholds[col]
-                        col_raw[j] = threshold if threshold >= 0 else np.int16(-32768)
+        for h in range(_hits(line, _raw(row_thresholds[row]), col_raw, found)):
+            j = found[h]
+            value = _ordered(line[j])
+            fill = row_fills[row]
+            if value >= row_thresholds[row] and fill >= 0:
+                row_values[row, fill] = value
+                row_indices[row, fill] = col0 + j
+                row_fills[row] = fill + 1
+                if fill + 1 == row_values.shape[1] or value > row_tops[row, row_tops.shape[1] - 1]:
+                    _settle16(row_values, row_indices, row_tops, row_fills, row_thresholds, row, value,
+                              row_error[row], relative)  # fmt: skip
+            if with_cols:
+                col = col0 + j
+                fill = col_fills[col]
+                if value >= col_thresholds[col] and fill >= 0:
+                    col_values[col, fill] = value
+                    col_indices[col, fill] = row
+                    col_fills[col] = fill + 1
+                    if fill + 1 == col_values.shape[1] or value > col_tops[col, col_tops.shape[1] - 1]:
+                        _settle16(col_values, col_indices, col_tops, col_fills, col_thresholds, col, value,
+                                  col_error[col], relative)  # fmt: skip
+                        col_raw[j] = _raw(col_thresholds[col])
 
 
 @njit(nogil=True, cache=True)
 def scan32(tile, row0, col0, with_cols, rows, cols, row_error, col_error):
     """The same for a tile of float32 values."""
-    row_fills, row_thresholds, col_fills, col_thresholds = rows[3], rows[4], cols[3], cols[4]
+    row_values, row_indices, row_tops, row_fills, row_thresholds = rows
+    col_values, col_indices, col_tops, col_fills, col_thresholds = cols
     n_rows, n_cols = tile.shape
+    found = np.empty(n_cols + 1, dtype=np.int32)
+    is_first_row, is_first_col = col0 == 0, with_cols and col_fills[col0] == 0
+    if is_first_row or is_first_col:
+        row_bounds, col_bounds = np.zeros(n_rows, dtype=tile.dtype), np.zeros(n_cols, dtype=tile.dtype)
+        _bounds(tile, row_tops.shape[1] if is_first_row else BLOCK + 1, col_tops.shape[1] if is_first_col else 0,
+                row_bounds, col_bounds)  # fmt: skip
+        for i in range(n_rows):
+            if row_bounds[i] > 0:
+                row_thresholds[row0 + i] = _threshold32(row_bounds[i], row_error[row0 + i])
+        for j in range(n_cols):
+            if col_bounds[j] > 0:
+                col_thresholds[col0 + j] = _threshold32(col_bounds[j], col_error[col0 + j])
     local = np.full(n_cols, np.inf, dtype=np.float32)
     if with_cols:
         local[:] = col_thresholds[col0 : col0 + n_cols]
     for i in range(n_rows):
         row = row0 + i
         line = tile[i]
-        for start in range(0, n_cols, BLOCK):
-            threshold = row_thresholds[row]
-            stop = min(start + BLOCK, n_cols)
-            if stop - start == BLOCK and not _any_reaches(line[start:stop], threshold, local[start:stop]):
-                continue
-            for part in range(start, stop, PART):
-                end = min(part + PART, stop)
-                if end - part == PART and not _any_of_part(line[part:end], threshold, local[part:end]):
-                    continue
-                for j in range(part, end):
-                    value = line[j]
-                    if value >= row_thresholds[row] and row_fills[row] >= 0:
-                        _push32(rows, row, value, col0 + j, row_error[row])
-                    col = col0 + j
-                    if with_cols and value >= local[j] and col_fills[col] >= 0:
-                        _push32(cols, col, value, row, col_error[col])
+        for h in range(_hits(line, row_thresholds[row], local, found)):
+            j = found[h]
+            value = line[j]
+            fill = row_fills[row]
+            if value >= row_thresholds[row] and fill >= 0:
+                row_values[row, fill] = value
+                row_indices[row, fill] = col0 + j
+                row_fills[row] = fill + 1
+                if fill + 1 == row_values.shape[1] or value > row_tops[row, row_tops.shape[1] - 1]:
+                    _settle32(row_values, row_indices, row_tops, row_fills, row_thresholds, row, value, row_error[row])
+            if with_cols:
+                col = col0 + j
+                fill = col_fills[col]
+                if value >= col_thresholds[col] and fill >= 0:
+                    col_values[col, fill] = value
+                    col_indices[col, fill] = row
+                    col_fills[col] = fill + 1
+                    if fill + 1 == col_values.shape[1] or value > col_tops[col, col_tops.shape[1] - 1]:
+                        _settle32(col_values, col_indices, col_tops, col_fills, col_thresholds, col, value,
+                                  col_error[col])  # fmt: skip
                         local[j] = col_thresholds[col]
 
 
 @njit(nogil=True, cache=True)
 def merge16(into, other, error, relative):
     """Add another thread's candidates."""
-    values, indices, _, other_fills, _ = other
-    fills, thresholds = into[3], into[4]
+    values, indices, tops, fills, thresholds = into
+    other_values, other_indices, _, other_fills, _ = other
     for at in range(len(fills)):
         for c in range(max(other_fills[at], 0)):
-            if fills[at] >= 0 and values[at, c] >= thresholds[at]:
-                _push16(into, at, values[at, c], indices[at, c], error[at], relative)
+            value, fill = other_values[at, c], fills[at]
+            if fill >= 0 and value >= thresholds[at]:
+                values[at, fill] = value
+                indices[at, fill] = other_indices[at, c]
+                fills[at] = fill + 1
+                _settle16(values, indices, tops, fills, thresholds, at, value, error[at], relative)
         if other_fills[at] < 0:
             fills[at] = -1
 
@@ -219,12 +316,16 @@ def merge16(into, other, error, relative):
 @njit(nogil=True, cache=True)
 def merge32(into, other, error):
     """The same for float32 values."""
-    values, indices, _, other_fills, _ = other
-    fills, thresholds = into[3], into[4]
+    values, indices, tops, fills, thresholds = into
+    other_values, other_indices, _, other_fills, _ = other
     for at in range(len(fills)):
         for c in range(max(other_fills[at], 0)):
-            if fills[at] >= 0 and values[at, c] >= thresholds[at]:
-                _push32(into, at, values[at, c], indices[at, c], error[at])
+            value, fill = other_values[at, c], fills[at]
+            if fill >= 0 and value >= thresholds[at]:
+                values[at, fill] = value
+                indices[at, fill] = other_indices[at, c]
+                fills[at] = fill + 1
+                _settle32(values, indices, tops, fills, thresholds, at, value, error[at])
         if other_fills[at] < 0:
             fills[at] = -1
 
