@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import mmap
 import os
+import pickle
+import random
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from xlembed.errors import InputError
+from xlembed.normalize import normalize, parse_steps
 from xlembed.store import open_store, quantize_rows, write_store
 from xlembed.vectors import WordVectors, read_vectors
 
@@ -126,3 +130,150 @@ def test_incomplete_store(tmp_path, tensors):
     save_file(tensors, tmp_path / "a.safetensors", metadata=OURS)
     with pytest.raises(InputError, match=r"a\.safetensors: is not a whole store of word vectors"):
         open_store(tmp_path / "a.safetensors")
+
+
+# ---- opening through a memory map
+
+
+def raw_store(header: str, data: bytes) -> bytes:
+    """A safetensors file with this header, whatever it says."""
+    packed = header.encode()
+    packed += b" " * (-len(packed) % 8)
+    return len(packed).to_bytes(8, "little") + packed + data
+
+
+def header_of(matrix: str, words: str) -> str:
+    metadata = '"__metadata__":{"format":"xlembed-vectors 1"}'
+    return f'{{{metadata},"matrix":{{{matrix}}},"words":{{"dtype":"U8",{words}}}}}'
+
+
+def is_mapped(matrix: np.ndarray) -> bool:
+    while isinstance(matrix, np.ndarray):
+        matrix = matrix.base
+    return isinstance(matrix, mmap.mmap)
+
+
+def test_float32_is_mapped_and_the_others_are_not(tmp_path, vectors):
+    for dtype in ("float32", "float16", "int8"):
+        write_store(tmp_path / "a.safetensors", vectors, dtype)
+        assert is_mapped(open_store(tmp_path / "a.safetensors").matrix) == (dtype == "float32")
+
+
+def test_what_is_written_to_the_matrix_stays_here(tmp_path, vectors):
+    path = tmp_path / "a.safetensors"
+    write_store(path, vectors)
+    content = path.read_bytes()
+    first = open_store(path)
+    assert type(first.matrix) is np.ndarray and first.matrix.flags.aligned
+    first.matrix[0] = 7
+    assert path.read_bytes() == content
+    np.testing.assert_array_equal(open_store(path).matrix, vectors.matrix)
+
+
+def test_a_store_that_is_open_can_be_written_again(tmp_path, vectors):
+    path = tmp_path / "a.safetensors"
+    write_store(path, vectors)
+    before = open_store(path)
+    write_store(path, WordVectors(before.words, 2 * before.matrix))
+    np.testing.assert_array_equal(before.matrix, vectors.matrix)
+    np.testing.assert_array_equal(open_store(path).matrix, 2 * vectors.matrix)
+
+
+def test_mapped_vectors_do_all_that_others_do(tmp_path, vectors):
+    path = tmp_path / "a.safetensors"
+    write_store(path, vectors)
+    mapped = open_store(path)
+    for steps in ("unit", "center", "unit,center,unit"):
+        np.testing.assert_array_equal(
+            normalize(mapped, parse_steps(steps)).matrix, normalize(vectors, parse_steps(steps)).matrix
+        )
+    np.testing.assert_array_equal(mapped.top(3).matrix, vectors.matrix[:3])
+    np.testing.assert_array_equal(mapped.vector("wörd\u00a02"), vectors.matrix[2])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(mapped)).matrix, vectors.matrix)
+    write_store(tmp_path / "b.safetensors", mapped)
+    assert (tmp_path / "b.safetensors").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("n", [1, 3, 50, 10**9])
+def test_first_words_of_every_dtype(tmp_path, vectors, dtype, n):
+    write_store(tmp_path / "a.safetensors", vectors, dtype)
+    whole, first = open_store(tmp_path / "a.safetensors"), open_store(tmp_path / "a.safetensors", n)
+    assert first.words == whole.words[:n]
+    np.testing.assert_array_equal(first.matrix, whole.matrix[:n])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+def test_numbers_that_are_not_finite_are_found(tmp_path, vectors, dtype):
+    """The writer leaves out that they are finite, so that the reader looks; so it does in the files of others."""
+    path = tmp_path / "a.safetensors"
+    write_store(path, vectors, dtype)
+    assert b'"xlembed-vectors 1 finite"' in path.read_bytes()
+    vectors.matrix[40, 3] = {"float32": np.inf, "float16": 1e5, "int8": np.nan}[dtype]
+    with np.errstate(all="ignore"):
+        write_store(path, vectors, dtype)
+    assert b'"xlembed-vectors 1"' in path.read_bytes()
+    with pytest.raises(InputError, match=r"holds a number that is not finite, at the word 'wörd\\xa040'"):
+        open_store(path)
+    assert len(open_store(path, 40)) == 40
+
+
+def test_stores_of_before_are_read(tmp_path, vectors):
+    words = np.frombuffer("\n".join(vectors.words).encode(), np.uint8)
+    save_file({"words": words, "matrix": vectors.matrix}, tmp_path / "a.safetensors", metadata=OURS)
+    np.testing.assert_array_equal(open_store(tmp_path / "a.safetensors").matrix, vectors.matrix)
+
+
+def test_matrix_that_is_not_aligned(tmp_path):
+    header = header_of('"dtype":"F32","shape":[2,1],"data_offsets":[3,11]', '"shape":[3],"data_offsets":[0,3]')
+    (tmp_path / "a.safetensors").write_bytes(raw_store(header, b"a\nb" + np.float32([1, 2]).tobytes()))
+    matrix = open_store(tmp_path / "a.safetensors").matrix
+    assert matrix.flags.aligned and matrix.tolist() == [[1], [2]]
+
+
+WORDS = '"shape":[3],"data_offsets":[16,19]'
+DATA = bytes(16) + b"a\nb"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (2**62).to_bytes(8, "little") + b"{}",
+        (2**64 - 1).to_bytes(8, "little") + b"{}",
+        (10**8).to_bytes(8, "little") + b" " * 1000,
+        raw_store("[1, 2]", b""),
+        raw_store("{\xff}", b""),
+        raw_store(header_of('"dtype":"F32","shape":[2,2],"data_offsets":[1000,1016]', WORDS), DATA),
+        raw_store(header_of('"dtype":"F32","shape":[2,2],"data_offsets":[-16,0]', WORDS), DATA),
+        raw_store(header_of('"dtype":"F32","shape":[2,3],"data_offsets":[0,16]', WORDS), DATA),
+        raw_store(header_of('"dtype":"F32","shape":[2,4611686018427387906],"data_offsets":[0,16]', WORDS), DATA),
+        raw_store(header_of('"dtype":"I32","shape":[2,2],"data_offsets":[0,16]', WORDS), DATA),
+        raw_store(header_of('"dtype":"F32","shape":[4],"data_offsets":[0,16]', WORDS), DATA),
+        raw_store(header_of('"dtype":"F32","shape":[2,1,2],"data_offsets":[0,16]', WORDS), DATA),
+    ],
+    ids=["2**62", "2**64 - 1", "10**8", "list", "not JSON", "behind the end", "before the begin", "other size"]
+    + ["overflow", "whole numbers", "one dimension", "three dimensions"],
+)
+@pytest.mark.parametrize("finite", [False, True])
+def test_hostile_header(tmp_path, content, finite):
+    if finite:
+        content = content.replace(b'"xlembed-vectors 1"},', b'"xlembed-vectors 1 finite"},')
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.safetensors: is not a whole store of word vectors") as caught:
+        read_vectors(tmp_path / "a.safetensors")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+def test_random_damage_is_an_input_error_or_harmless(tmp_path, vectors, dtype):
+    path = tmp_path / "a.safetensors"
+    write_store(path, vectors, dtype)
+    content, rng = path.read_bytes(), random.Random(0)
+    for _ in range(500):
+        damaged = bytearray(content)
+        damaged[rng.randrange(300)] = rng.choice(b'0123456789,:[]{}"\xff\0 FIU')
+        path.write_bytes(damaged)
+        try:
+            assert len(read_vectors(path)) == 50
+        except InputError as err:
+            assert "\n" not in str(err)

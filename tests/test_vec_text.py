@@ -8,12 +8,25 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from xlembed import vec_text
 from xlembed.errors import InputError
 from xlembed.vec_text import read_vec, write_vec
 from xlembed.vectors import WordVectors, read_vectors
 
 THREE = "3 2\nthe 0.5 -1\nof 2 0.25\nand 1e-3 4\n"
 THREE_MATRIX = np.array([[0.5, -1], [2, 0.25], [1e-3, 4]], dtype=np.float32)
+
+
+@pytest.fixture(autouse=True, params=["by lines", "by blocks"])
+def way(request, monkeypatch):
+    """Every test runs the way of small files and that of large ones, with blocks so small that lines do not fit."""
+    if request.param == "by blocks":
+        pytest.importorskip("numba")
+        from xlembed import vec_blocks
+
+        monkeypatch.setattr(vec_text, "_LARGE", 0)
+        monkeypatch.setattr(vec_blocks, "_BLOCK_BYTES", 7)
+        vec_blocks._parse(vec_blocks._Block(8, 1))  # compile here, where no test measures memory
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from xlembed.errors import InputError, at
 
-_BAD_STREAM = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
+BAD_STREAM = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 
 
 def open_binary(path: str | Path) -> IO[bytes]:
@@ -52,7 +52,7 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
                 yield number, line.removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError:
             raise at(path, number, "is not valid UTF-8: convert the file, for instance with iconv") from None
-        except _BAD_STREAM as err:
+        except BAD_STREAM as err:
             raise at(
                 path, number + 1, f"compressed data is damaged or cut short ({err}): fetch the file again"
             ) from None

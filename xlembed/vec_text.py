@@ -1,12 +1,15 @@
-"""The text format of word2vec and fastText: a word and its numbers a line, split on the ASCII space alone."""
+"""The text format of word2vec and fastText: a word and its numbers a line, split on the ASCII space alone.
+
+Small files are read line by line with numpy alone, large ones by blocks where numba is installed (vec_blocks).
+"""
 
 from __future__ import annotations
 
 import gzip
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,33 +17,55 @@ import numpy as np
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines, replacing
 from xlembed.progress import say
-from xlembed.types import Floats1d
+from xlembed.types import Floats1d, Floats2d
 from xlembed.vectors import WordVectors
 
 _FIRST_ROWS = 4096
+_LARGE = 1 << 24  # bytes; below it, lines are read sooner than numba is loaded
 
 
 def read_vec(path: Path, n: int | None = None) -> WordVectors:
-    """Read a .vec file, its header "n_words dim" optional, repeated words dropped after the first.
+    """Read the first n words (all for None) of a .vec file; its header "n_words dim" is optional.
 
-    Raises InputError with the line for ragged or non-numeric lines, and where the file ends before the
-    number of words in its header.
+    Words repeated are dropped after the first. Each number is np.float32(float(text)). Raises InputError with the
+    line for ragged or non-numeric lines, and where the file ends before the number of words in its header.
     """
     lines = numbered_lines(path)
-    first = next(lines, None)
+    _, first = next(lines, (1, None))
     if first is None:
         raise at(path, None, "is empty: a word and its numbers a line are read")
-    promised, dim = _header(first[1])
+    promised, dim = _header(first)
     if dim is None:
-        dim = _dim_of(first[1], path)
-        lines = chain([first], lines)
+        dim = _dim_of(first, path)
     if dim < 1:
         raise at(path, 1, f"the header says dim {dim}, at least 1 is needed")
-    words, matrix = _read_rows(lines, dim, promised, n, path)
-    n_read = _n_lines_read(words)
-    if promised is not None and n_read < promised and (n is None or len(words) < n):
-        raise at(path, None, f"ends after {n_read} words, its header says {promised}: fetch it again")
-    return WordVectors(list(words), matrix)
+    table = _Table(path, dim, promised, n)
+    if promised is None:
+        table.add_line(first)
+    add_blocks = _add_blocks() if _n_bytes(path, dim, n) >= _LARGE else None
+    if add_blocks:
+        lines.close()
+        add_blocks(table)
+    while not add_blocks and not table.is_full and (line := next(lines, None)):
+        table.add_line(line[1])
+    return table.finished()
+
+
+def _n_bytes(path: Path, dim: int, n: int | None) -> int:
+    """About how many bytes are to be read for n words."""
+    size = path.stat().st_size
+    return size if n is None else min(size, n * dim * 8)
+
+
+def _add_blocks() -> Callable[[_Table], None] | None:
+    """The fast way to add a file's lines; None where it cannot be had."""
+    if sys.byteorder != "little":
+        return None
+    try:
+        from xlembed.vec_blocks import add_blocks
+    except (ImportError, RuntimeError):  # no numba, none for this numpy, or no folder for what it compiles
+        return None
+    return add_blocks
 
 
 def _header(line: str) -> tuple[int | None, int | None]:
@@ -58,49 +83,102 @@ def _dim_of(line: str, path: Path) -> int:
     return dim
 
 
-class _Words(dict):
-    """Words in order, and how many lines repeated one."""
+class _Table:
+    """Words and their rows as the lines of a file are added, with what there is to say against them.
 
-    n_repeated = 0
+    Rows are allocated as they come, for a header is a claim: a false one cannot exhaust memory. They grow in place,
+    so that no second copy is held.
+    """
 
+    def __init__(self, path: Path, dim: int, promised: int | None, n: int | None) -> None:
+        self.path, self.dim = path, dim
+        self._promised = promised
+        self._n = sys.maxsize if n is None else n
+        self._words: dict[str, None] = {}
+        self._n_repeated = 0
+        self._not_finite: int | None = None  # first line whose numbers are not
+        self._matrix = np.empty((self._n_first_rows(), dim), dtype=np.float32)
 
-def _n_lines_read(words: _Words) -> int:
-    return len(words) + words.n_repeated
+    def _n_first_rows(self) -> int:
+        if self._promised is None or self.path.suffix.lower() in (".gz", ".xz"):
+            return min(_FIRST_ROWS, self._n)
+        n_fitting = self.path.stat().st_size // (2 * self.dim + 1)
+        return min(self._promised, n_fitting, self._n)
 
+    @property
+    def _n_lines(self) -> int:
+        return len(self._words) + self._n_repeated
 
-def _read_rows(
-    lines: Iterator[tuple[int, str]], dim: int, promised: int | None, n: int | None, path: Path
-) -> tuple[_Words, np.ndarray]:
-    words = _Words()
-    limit = n if n is not None else float("inf")
-    # a header is a claim: rows are allocated as they come, so that a false one cannot exhaust memory
-    matrix = np.empty((0, dim), dtype=np.float32)
-    for number, line in lines:
-        if len(words) >= limit:
-            break
+    @property
+    def next_line(self) -> int:
+        """Number of the line to be added next, the file's first being 1."""
+        return self._n_lines + (1 if self._promised is None else 2)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the n words are there."""
+        return len(self._words) >= self._n
+
+    def add_line(self, line: str) -> None:
+        """Add a line, or raise InputError."""
         if not line:
-            raise at(path, number, "is blank: every line holds a word and its numbers")
-        if promised is not None and _n_lines_read(words) >= promised:
-            raise at(path, number, f"is more than the {promised} words of the header: mend header or file")
-        word, numbers = _split(line, dim, path, number)
-        if word in words:
-            words.n_repeated += 1
-            continue
-        if len(words) == len(matrix):
-            n_more = max(_FIRST_ROWS, len(matrix))
-            matrix = np.concatenate([matrix, np.empty((n_more, dim), dtype=np.float32)])
-        matrix[len(words)] = numbers
-        words[word] = number
-    if not words:
-        raise at(path, None, "holds no words")
-    matrix = matrix[: len(words)].copy() if len(words) < len(matrix) else matrix
-    finite = np.isfinite(matrix).all(axis=1)
-    if not finite.all():
-        bad = list(words.values())[int(np.argmin(finite))]
-        raise at(path, bad, "holds a number that is not finite")
-    if words.n_repeated:
-        say(f"{path}: {words.n_repeated} repeated words left out (the first of each is kept)")
-    return words, matrix
+            raise at(self.path, self.next_line, "is blank: every line holds a word and its numbers")
+        self._check_promise()
+        word, numbers = _split(line, self.dim, self.path, self.next_line)
+        if self._not_finite is None and word not in self._words and not np.isfinite(numbers).all():
+            self._not_finite = self.next_line
+        self._add(word, numbers)
+
+    def add_rows(self, words: list[str], rows: Floats2d) -> None:
+        """Add lines of finite numbers, (len(words), dim), until the table is full, or raise InputError."""
+        n_before, new = len(self._words), dict.fromkeys(words)
+        n_after = n_before + len(words)
+        fits = n_after <= self._n and (self._promised is None or self._n_lines + len(words) <= self._promised)
+        if fits and len(new) == len(words) and self._words.keys().isdisjoint(new):
+            self._reserve(n_after)
+            self._matrix[n_before:n_after] = rows
+            self._words.update(new)
+            return
+        for word, numbers in zip(words, rows, strict=True):
+            if not self.is_full:
+                self._check_promise()
+                self._add(word, numbers)
+
+    def _check_promise(self) -> None:
+        if self._promised is not None and self._n_lines >= self._promised:
+            raise at(
+                self.path, self.next_line, f"is more than the {self._promised} words of the header: mend header or file"
+            )
+
+    def _add(self, word: str, numbers: Floats1d) -> None:
+        if word in self._words:
+            self._n_repeated += 1
+            return
+        self._reserve(len(self._words) + 1)
+        self._matrix[len(self._words)] = numbers
+        self._words[word] = None
+
+    def _reserve(self, n_rows: int) -> None:
+        if n_rows > len(self._matrix):
+            self._resize(max(n_rows, _FIRST_ROWS, len(self._matrix) * 9 // 8))
+
+    def _resize(self, n_rows: int) -> None:
+        # in place: the system moves pages, not bytes
+        self._matrix.resize((n_rows, self.dim), refcheck=False)
+
+    def finished(self) -> WordVectors:
+        """The words and vectors, or InputError where the file as a whole cannot be used."""
+        if not self._words:
+            raise at(self.path, None, "holds no words")
+        if self._not_finite is not None:
+            raise at(self.path, self._not_finite, "holds a number that is not finite")
+        if self._n_repeated:
+            say(f"{self.path}: {self._n_repeated} repeated words left out (the first of each is kept)")
+        if self._promised is not None and self._n_lines < self._promised and not self.is_full:
+            reason = f"ends after {self._n_lines} words, its header says {self._promised}: fetch it again"
+            raise at(self.path, None, reason)
+        self._resize(len(self._words))
+        return WordVectors(list(self._words), self._matrix)
 
 
 def _split(line: str, dim: int, path: Path, number: int) -> tuple[str, Floats1d]:

@@ -98,6 +98,11 @@ def read_vectors(path: str | Path, n: int | None = None) -> WordVectors:
     vectors = _read(path, n)
     if not vectors.matrix.size:
         raise at(path, None, "holds no vectors")
+    return vectors
+
+
+def check_finite(path: Path, vectors: WordVectors) -> WordVectors:
+    """The same vectors, or InputError with the first word that has a number that is not finite."""
     if not np.isfinite(vectors.matrix.sum(dtype=np.float64)):
         bad = vectors.words[int(np.argmin(np.isfinite(vectors.matrix).all(axis=1)))]
         raise at(path, None, f"holds a number that is not finite, at the word {bad!r}")
@@ -105,6 +110,7 @@ def read_vectors(path: str | Path, n: int | None = None) -> WordVectors:
 
 
 def _read(path: Path, n: int | None) -> WordVectors:
+    """The vectors of a file, all numbers finite: text and store see to it on their own."""
     name = path.name.lower()
     if name.endswith(_TEXT_SUFFIXES):
         from xlembed.vec_text import read_vec
@@ -113,13 +119,14 @@ def _read(path: Path, n: int | None) -> WordVectors:
     if name.endswith(".safetensors"):
         from xlembed.store import open_store
 
-        return open_store(path).top(n)
+        return open_store(path, n)
     from xlembed import vec_bin
 
     if name.endswith(".bin"):
-        return (vec_bin.read_fasttext if vec_bin.is_fasttext(path) else vec_bin.read_word2vec)(path, n)
+        read = vec_bin.read_fasttext if vec_bin.is_fasttext(path) else vec_bin.read_word2vec
+        return check_finite(path, read(path, n))
     if name.endswith((".kv", ".model")):
-        return vec_bin.read_gensim(path, n)
+        return check_finite(path, vec_bin.read_gensim(path, n))
     raise at(path, None, "unknown kind of vector file: .vec, .vec.gz, .bin, .safetensors or .kv is read")
 
 

@@ -74,34 +74,22 @@ def _drop_below(values, indices, fill, threshold):
 
 
 @njit(nogil=True, cache=True)
-def _settle16(values, indices, tops, fills, thresholds, at, value, error, relative):
-    """After a candidate was put into the buffer: a new threshold if it is among the k best, room if that is full."""
-    last = tops.shape[1] - 1
-    if value > tops[at, last]:
-        _insert(tops[at], value)
-        if tops[at, last] > -32768:
-            thresholds[at] = max(thresholds[at], _threshold16(tops[at, last], error, relative))
-    if fills[at] == values.shape[1]:
-        fill = _drop_below(values[at], indices[at], fills[at], thresholds[at])
-        if fill > 3 * values.shape[1] // 4:
-            fill = -1
-            thresholds[at] = 32767
-        fills[at] = fill
+def _make_room16(values, indices, fills, thresholds, at):
+    """A full buffer is cleared of what fell below the threshold; one that stays full is marked."""
+    fill = _drop_below(values[at], indices[at], fills[at], thresholds[at])
+    if fill > 3 * values.shape[1] // 4:
+        fill = -1
+        thresholds[at] = 32767
+    fills[at] = fill
 
 
 @njit(nogil=True, cache=True)
-def _settle32(values, indices, tops, fills, thresholds, at, value, error):
-    last = tops.shape[1] - 1
-    if value > tops[at, last]:
-        _insert(tops[at], value)
-        if tops[at, last] > -np.inf:
-            thresholds[at] = max(thresholds[at], _threshold32(tops[at, last], error))
-    if fills[at] == values.shape[1]:
-        fill = _drop_below(values[at], indices[at], fills[at], thresholds[at])
-        if fill > 3 * values.shape[1] // 4:
-            fill = -1
-            thresholds[at] = np.inf
-        fills[at] = fill
+def _make_room32(values, indices, fills, thresholds, at):
+    fill = _drop_below(values[at], indices[at], fills[at], thresholds[at])
+    if fill > 3 * values.shape[1] // 4:
+        fill = -1
+        thresholds[at] = np.inf
+    fills[at] = fill
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -205,6 +193,7 @@ def scan16(tile, row0, col0, with_cols, relative, rows, cols, row_error, col_err
     """
     row_values, row_indices, row_tops, row_fills, row_thresholds = rows
     col_values, col_indices, col_tops, col_fills, col_thresholds = cols
+    k_row, k_col = row_tops.shape[1], col_tops.shape[1]
     n_rows, n_cols = tile.shape
     found = np.empty(n_cols + 1, dtype=np.int32)
     is_first_row, is_first_col = col0 == 0, with_cols and col_fills[col0] == 0
@@ -233,9 +222,17 @@ def scan16(tile, row0, col0, with_cols, relative, rows, cols, row_error, col_err
                 row_values[row, fill] = value
                 row_indices[row, fill] = col0 + j
                 row_fills[row] = fill + 1
-                if fill + 1 == row_values.shape[1] or value > row_tops[row, row_tops.shape[1] - 1]:
-                    _settle16(row_values, row_indices, row_tops, row_fills, row_thresholds, row, value,
-                              row_error[row], relative)  # fmt: skip
+                if value > row_tops[row, k_row - 1]:
+                    best = k_row - 1
+                    while best > 0 and row_tops[row, best - 1] < value:
+                        row_tops[row, best] = row_tops[row, best - 1]
+                        best -= 1
+                    row_tops[row, best] = value
+                    if row_tops[row, k_row - 1] > -32768:
+                        threshold = _threshold16(row_tops[row, k_row - 1], row_error[row], relative)
+                        row_thresholds[row] = max(row_thresholds[row], threshold)
+                if fill + 1 == row_values.shape[1]:
+                    _make_room16(row_values, row_indices, row_fills, row_thresholds, row)
             if with_cols:
                 col = col0 + j
                 fill = col_fills[col]
@@ -243,10 +240,18 @@ def scan16(tile, row0, col0, with_cols, relative, rows, cols, row_error, col_err
                     col_values[col, fill] = value
                     col_indices[col, fill] = row
                     col_fills[col] = fill + 1
-                    if fill + 1 == col_values.shape[1] or value > col_tops[col, col_tops.shape[1] - 1]:
-                        _settle16(col_values, col_indices, col_tops, col_fills, col_thresholds, col, value,
-                                  col_error[col], relative)  # fmt: skip
-                        col_raw[j] = _raw(col_thresholds[col])
+                    if value > col_tops[col, k_col - 1]:
+                        best = k_col - 1
+                        while best > 0 and col_tops[col, best - 1] < value:
+                            col_tops[col, best] = col_tops[col, best - 1]
+                            best -= 1
+                        col_tops[col, best] = value
+                        if col_tops[col, k_col - 1] > -32768:
+                            threshold = _threshold16(col_tops[col, k_col - 1], col_error[col], relative)
+                            col_thresholds[col] = max(col_thresholds[col], threshold)
+                    if fill + 1 == col_values.shape[1]:
+                        _make_room16(col_values, col_indices, col_fills, col_thresholds, col)
+                    col_raw[j] = _raw(col_thresholds[col])
 
 
 @njit(nogil=True, cache=True)
@@ -254,6 +259,7 @@ def scan32(tile, row0, col0, with_cols, rows, cols, row_error, col_error):
     """The same for a tile of float32 values."""
     row_values, row_indices, row_tops, row_fills, row_thresholds = rows
     col_values, col_indices, col_tops, col_fills, col_thresholds = cols
+    k_row, k_col = row_tops.shape[1], col_tops.shape[1]
     n_rows, n_cols = tile.shape
     found = np.empty(n_cols + 1, dtype=np.int32)
     is_first_row, is_first_col = col0 == 0, with_cols and col_fills[col0] == 0
@@ -281,8 +287,17 @@ def scan32(tile, row0, col0, with_cols, rows, cols, row_error, col_error):
                 row_values[row, fill] = value
                 row_indices[row, fill] = col0 + j
                 row_fills[row] = fill + 1
-                if fill + 1 == row_values.shape[1] or value > row_tops[row, row_tops.shape[1] - 1]:
-                    _settle32(row_values, row_indices, row_tops, row_fills, row_thresholds, row, value, row_error[row])
+                if value > row_tops[row, k_row - 1]:
+                    best = k_row - 1
+                    while best > 0 and row_tops[row, best - 1] < value:
+                        row_tops[row, best] = row_tops[row, best - 1]
+                        best -= 1
+                    row_tops[row, best] = value
+                    if row_tops[row, k_row - 1] > -np.inf:
+                        threshold = _threshold32(row_tops[row, k_row - 1], row_error[row])
+                        row_thresholds[row] = max(row_thresholds[row], threshold)
+                if fill + 1 == row_values.shape[1]:
+                    _make_room32(row_values, row_indices, row_fills, row_thresholds, row)
             if with_cols:
                 col = col0 + j
                 fill = col_fills[col]
@@ -290,10 +305,18 @@ def scan32(tile, row0, col0, with_cols, rows, cols, row_error, col_error):
                     col_values[col, fill] = value
                     col_indices[col, fill] = row
                     col_fills[col] = fill + 1
-                    if fill + 1 == col_values.shape[1] or value > col_tops[col, col_tops.shape[1] - 1]:
-                        _settle32(col_values, col_indices, col_tops, col_fills, col_thresholds, col, value,
-                                  col_error[col])  # fmt: skip
-                        local[j] = col_thresholds[col]
+                    if value > col_tops[col, k_col - 1]:
+                        best = k_col - 1
+                        while best > 0 and col_tops[col, best - 1] < value:
+                            col_tops[col, best] = col_tops[col, best - 1]
+                            best -= 1
+                        col_tops[col, best] = value
+                        if col_tops[col, k_col - 1] > -np.inf:
+                            threshold = _threshold32(col_tops[col, k_col - 1], col_error[col])
+                            col_thresholds[col] = max(col_thresholds[col], threshold)
+                    if fill + 1 == col_values.shape[1]:
+                        _make_room32(col_values, col_indices, col_fills, col_thresholds, col)
+                    local[j] = col_thresholds[col]
 
 
 @njit(nogil=True, cache=True)
@@ -301,6 +324,7 @@ def merge16(into, other, error, relative):
     """Add another thread's candidates."""
     values, indices, tops, fills, thresholds = into
     other_values, other_indices, _, other_fills, _ = other
+    last = tops.shape[1] - 1
     for at in range(len(fills)):
         for c in range(max(other_fills[at], 0)):
             value, fill = other_values[at, c], fills[at]
@@ -308,7 +332,12 @@ def merge16(into, other, error, relative):
                 values[at, fill] = value
                 indices[at, fill] = other_indices[at, c]
                 fills[at] = fill + 1
-                _settle16(values, indices, tops, fills, thresholds, at, value, error[at], relative)
+                if value > tops[at, last]:
+                    _insert(tops[at], value)
+                    if tops[at, last] > -32768:
+                        thresholds[at] = max(thresholds[at], _threshold16(tops[at, last], error[at], relative))
+                if fill + 1 == values.shape[1]:
+                    _make_room16(values, indices, fills, thresholds, at)
         if other_fills[at] < 0:
             fills[at] = -1
 
@@ -318,6 +347,7 @@ def merge32(into, other, error):
     """The same for float32 values."""
     values, indices, tops, fills, thresholds = into
     other_values, other_indices, _, other_fills, _ = other
+    last = tops.shape[1] - 1
     for at in range(len(fills)):
         for c in range(max(other_fills[at], 0)):
             value, fill = other_values[at, c], fills[at]
@@ -325,7 +355,12 @@ def merge32(into, other, error):
                 values[at, fill] = value
                 indices[at, fill] = other_indices[at, c]
                 fills[at] = fill + 1
-                _settle32(values, indices, tops, fills, thresholds, at, value, error[at])
+                if value > tops[at, last]:
+                    _insert(tops[at], value)
+                    if tops[at, last] > -np.inf:
+                        thresholds[at] = max(thresholds[at], _threshold32(tops[at, last], error[at]))
+                if fill + 1 == values.shape[1]:
+                    _make_room32(values, indices, fills, thresholds, at)
         if other_fills[at] < 0:
             fills[at] = -1
 
