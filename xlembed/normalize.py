@@ -11,6 +11,9 @@ from xlembed.types import Floats2d
 from xlembed.vectors import WordVectors
 
 UNIT_CENTER_UNIT = ("unit", "center", "unit")
+STEPS = ("unit", "center", "iterative")
+ITERATIVE_ROUNDS = 100
+ITERATIVE_TOLERANCE = 1e-6
 
 
 def unit(matrix: Floats2d) -> Floats2d:
@@ -19,16 +22,52 @@ def unit(matrix: Floats2d) -> Floats2d:
     return np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
 
 
+def center(vectors: WordVectors) -> WordVectors:
+    """Subtract the vocabulary's mean, from composed words as well."""
+    mean = vectors.matrix.mean(axis=0)
+    return vectors.transformed(lambda matrix: matrix - mean)
+
+
+def iterative(
+    vectors: WordVectors, rounds: int = ITERATIVE_ROUNDS, tolerance: float = ITERATIVE_TOLERANCE
+) -> WordVectors:
+    """Both at once: rows of length 1 whose mean is 0 (iterative normalisation, Zhang et al. 2019, "Are Girls Neko
+    or Shojo?"), by unit and center in turn until the mean of the unit rows is shorter than `tolerance`.
+
+    The last of the steps is unit. Composed words take the steps' means, round by round. Rows that cannot have both
+    (one word, all words alike) end as unit rows after `rounds`.
+    """
+    means: list[np.ndarray] = []
+
+    def apply(matrix: Floats2d) -> Floats2d:
+        matrix = unit(matrix)
+        for mean in means:
+            matrix = unit(matrix - mean)
+        return matrix
+
+    matrix = unit(vectors.matrix)
+    for _ in range(rounds):
+        mean = matrix.mean(axis=0, dtype=np.float64)
+        if np.linalg.norm(mean) < tolerance:
+            break
+        means.append(mean.astype(np.float32))
+        matrix = unit(matrix - means[-1])
+    compose = vectors.compose
+    return WordVectors(vectors.words, matrix, compose and (lambda word: apply(compose(word)[None, :])[0]))
+
+
 def normalize(vectors: WordVectors, steps: Sequence[str] = UNIT_CENTER_UNIT) -> WordVectors:
-    """Apply "unit" and "center" (subtract the vocabulary's mean) in order; composed words go the same way."""
+    """Apply "unit", "center" (subtract the vocabulary's mean) and "iterative" (both until they hold together) in
+    order; composed words go the same way."""
     for step in steps:
         if step == "unit":
             vectors = vectors.transformed(unit)
         elif step == "center":
-            mean = vectors.matrix.mean(axis=0)
-            vectors = vectors.transformed(lambda matrix, mean=mean: matrix - mean)
+            vectors = center(vectors)
+        elif step == "iterative":
+            vectors = iterative(vectors)
         else:
-            raise InputError(f"unknown normalisation step {step!r}: choose among unit, center")
+            raise InputError(f"unknown normalisation step {step!r}: choose among {', '.join(STEPS)}")
     return vectors
 
 
