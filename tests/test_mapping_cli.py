@@ -55,6 +55,48 @@ def test_scores_and_a_least_score(folder, hub):
     assert "few.txt: 0 pairs" in told
 
 
+def test_bli_by_band_part_of_speech_direction_and_against_another(folder, hub):
+    words = "".join(f"de{k} fr{k}\n" for k in range(80, 200))
+    (folder / "de-fr.txt").write_text(words, encoding="utf-8")
+    (folder / "parts").mkdir(exist_ok=True)
+    (folder / "parts" / "test.n.txt").write_text(words[: words.index("de150")], encoding="utf-8")
+    (folder / "parts" / "test.pn.txt").write_text(words[words.index("de150") :], encoding="utf-8")
+    works("align", "de.vec", "fr.vec", "--lexicon", "de-fr.txt", "--out", "pair", cwd=folder)
+    common = ("bli", "de.vec", "fr.vec", "de-fr.txt", "--mapping", "pair", "--both", "--bands", "--pos", "parts",
+              "--against", "pair")  # fmt: skip
+    found = json.loads(works(*common, "--json", cwd=folder))
+    assert found["scores"]["P@1"] == found["backward"]["scores"]["P@1"] == 100
+    assert found["bands"]["1-1000"]["n_covered"] == 120 and found["bands"]["20001-"] is None
+    assert found["parts_of_speech"]["n"]["n_words"] == 70 and found["parts_of_speech"]["without pn"]["n_words"] == 70
+    assert found["against"]["difference"] == 0 and found["against"]["p_value"] == 1
+    told = works(*common, cwd=folder)
+    assert "backward:" in told and "+0.00 [+0.00, +0.00], 0 words better, 0 worse" in told
+
+
+def test_isometry_of_a_turned_copy(folder):
+    found = json.loads(works("isometry", "de.vec", "fr.vec", "--lexicon", "de-fr.txt", "--json", cwd=folder))
+    assert found["gromov_hausdorff"] < 1e-3 and found["relational_similarity"] > 0.999
+    assert "Gromov-Hausdorff" in works("isometry", "de.vec", "fr.vec", "--lexicon", "de-fr.txt", cwd=folder)
+
+
+def test_similarity(folder, hub):
+    (folder / "sim.tsv").write_text("".join(f"de{k}\tfr{2 * k}\t{k}\n" for k in range(20)), encoding="utf-8")
+    common = ("similarity", "de.vec", "fr.vec", "sim.tsv", "--mapping", hub, "--pair", "de-fr")
+    found = json.loads(works(*common, "--json", cwd=folder))
+    assert found["n_covered"] == 20 and -1 <= found["scores"]["spearman"] <= 1
+    assert "coverage 100.0 % (20 of 20 pairs)" in works(*common, cwd=folder)
+
+
+def test_retrieve(folder, hub):
+    for lang in ("de", "fr"):
+        lines = "".join(f"{lang}{k} {lang}{k + 50} {lang}{k + 100}\n" for k in range(50))
+        (folder / f"sentences.{lang}").write_text(lines, encoding="utf-8")
+    common = ("retrieve", "de.vec", "fr.vec", "sentences.de", "sentences.fr", "--mapping", hub, "--pair", "de-fr")
+    found = json.loads(works(*common, "--json", cwd=folder))
+    assert found["scores"] == {"forward": 100, "backward": 100}
+    assert "50 sentences, idf of word vectors, CSLS" in works(*common, cwd=folder)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -68,6 +110,9 @@ def test_scores_and_a_least_score(folder, hub):
         (("lexicon", "induce", "de.vec", "fr.vec", "--out", "o", "--direction", "up"), "unknown direction 'up'"),
         (("align", "de.vec", "fr.vec", "--out", "o", "--method", "muse", "--lexicon", "en-de.txt"), "uses no lexicon"),
         (("align", "de.vec", "fr.vec", "--out", "o", "--lexicon", "none"), "method procrustes needs a lexicon"),
+        (("bli", "de.vec", "fr.vec", "en-de.txt", "--pos", "."), "holds none of test."),
+        (("similarity", "de.vec", "fr.vec", "en-de.txt"), "en-de.txt:1: expected source word TAB target word TAB"),
+        (("retrieve", "de.vec", "fr.vec", "en-de.txt", "none.txt"), "none.txt: no such file"),
         (("align", "de.vec", "fr.vec", "--out", "o", "--set", "steps"), "--set 'steps': name=value is needed"),
     ],
 )

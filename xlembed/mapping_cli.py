@@ -1,13 +1,14 @@
-"""`xlembed align`, `hub`, `bli` and `lexicon`: from vectors to a mapping, its score, and a dictionary."""
+"""`xlembed align`, `hub`, `bli`, `lexicon` ...: from vectors to a mapping, what it is worth, and a dictionary."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from xlembed.errors import InputError
+from xlembed.languages import language_code
 from xlembed.options import AsJson, TopN, print_json
 from xlembed.progress import say
 
@@ -23,6 +24,7 @@ MappingFolder = Annotated[
 ]
 Pair = Annotated[str | None, typer.Option(help="With a hub's folder: source and target language, as en-de.")]
 Retrieval = Annotated[str, typer.Option(help="csls, nn or isf (inverted softmax).")]
+Code = Annotated[str | None, typer.Option(help="ISO 639 code, for the tokeniser.", callback=language_code)]
 
 lexicon_app = typer.Typer(help="Bilingual dictionaries from mapped vectors.", no_args_is_help=True)
 
@@ -32,6 +34,8 @@ def register(app: typer.Typer) -> None:
     app.command("align")(align)
     app.command("hub")(hub)
     app.command("bli")(bli)
+    for command in (isometry, similarity, retrieve):
+        app.command(command.__name__)(command)
     lexicon_app.command("induce")(lexicon_induce)
     app.add_typer(lexicon_app, name="lexicon")
 
@@ -130,7 +134,6 @@ def hub(
 ) -> None:
     """Map many languages into one space, for BLI between any two of them."""
     from xlembed.alignment.hub import HubSettings, fit, save_hub
-    from xlembed.languages import language_code
     from xlembed.lexicon import read_lexicon
     from xlembed.vectors import read_vectors
 
@@ -198,19 +201,47 @@ def bli(
     mapping: MappingFolder = None,
     pair: Pair = None,
     retrieval: Retrieval = "csls",
+    both: Annotated[bool, typer.Option("--both", help="The other direction, too: target words translated.")] = False,
+    bands: Annotated[bool, typer.Option("--bands", help="Also by the source word's frequency rank.")] = False,
+    pos: Annotated[
+        Path | None, typer.Option(help="Also by part of speech: a folder with test.n.txt, test.v.txt, test.pn.txt ...")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Another mapping's folder: is this one better than it?")] = None,
     n: TopN = None,
     as_json: AsJson = False,
 ) -> None:
     """Bilingual dictionary induction: P@1/5/10 and MRR with 95 % intervals, and coverage."""
-    from xlembed.bli import evaluate
+    from xlembed.bli import by_band, by_part_of_speech, compare, evaluate_many, rank_words, read_parts_of_speech
     from xlembed.lexicon import read_lexicon
 
     test = read_lexicon(lexicon)
-    scores = evaluate(*mapped(src, trg, mapping, pair, n), test, retrieval)
+    parts = read_parts_of_speech(pos) if pos is not None else None
+    spaces = mapped(src, trg, mapping, pair, n)
+    directions = evaluate_many(*spaces, [test], retrieval, both_directions=both)
+    found: dict[str, Any] = directions[0].scores.as_json()
+    if both:
+        found["backward"] = directions[1].scores.as_json()
+    groups = {}
+    if bands:
+        groups["bands"] = by_band(directions[0].ranks)
+    if parts is not None:
+        groups["parts_of_speech"] = by_part_of_speech(*spaces, parts, retrieval)
+    for name, scores in groups.items():
+        found[name] = {part: None if one is None else one.as_json() for part, one in scores.items()}
+    if against is not None:
+        other = rank_words(*mapped(src, trg, against, pair, n), test, retrieval)
+        found["against"] = compare(other, directions[0].ranks).as_json()
     if as_json:
-        print_json(scores.as_json())
-    else:
-        _print_scores(scores)
+        print_json(found)
+        return
+    for one in directions:
+        if both:
+            print(f"{one.direction}:")
+        _print_scores(one.scores)
+    for name, scores in groups.items():
+        _print_group(name.replace("_", " "), scores)
+    if against is not None:
+        _print_comparison(found["against"], against)
 
 
 def _print_scores(scores: BLIScores) -> None:
@@ -219,6 +250,108 @@ def _print_scores(scores: BLIScores) -> None:
     for name, value in scores.scores.items():
         ends, with_oov = scores.intervals[name], scores.with_oov_as_errors[name]
         print(f"{name:6} {value:8.2f}       [{ends.low:5.2f}, {ends.high:5.2f}]   {with_oov:8.2f}")
+
+
+def _print_group(name: str, scores: dict[str, BLIScores | None]) -> None:
+    print(f"\n{name:18} words  covered    P@1  95 % interval       MRR")
+    for part, one in scores.items():
+        if one is None:
+            print(f"{part:18}     -        0      -  nothing covered")
+            continue
+        ends = one.intervals["P@1"]
+        counts = f"{part:18} {one.n_words:5} {one.n_covered:8}"
+        print(f"{counts} {one.scores['P@1']:6.2f}  [{ends.low:5.2f}, {ends.high:5.2f}]  {one.scores['MRR']:6.2f}")
+
+
+def _print_comparison(found: dict[str, Any], against: Path) -> None:
+    ends = found["interval"]
+    print(f"\nP@1 minus that of {against}, on the {found['n_words']} words that both cover: {found['difference']:+.2f} "
+          f"[{ends['low']:+.2f}, {ends['high']:+.2f}], {found['n_better']} words better, {found['n_worse']} worse, "
+          f"p = {found['p_value']:.4f} (paired permutation test)")  # fmt: skip
+
+
+def isometry(
+    src: Source,
+    trg: Target,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Translation pairs for relational similarity; without: words written alike.")
+    ] = None,
+    words: Annotated[int, typer.Option(min=3, help="The so many most frequent words of each side.")] = 5000,
+    as_json: AsJson = False,
+) -> None:
+    """How alike two spaces are in shape, before one aligns them."""
+    from xlembed.isometry import isometry as measure
+    from xlembed.lexicon import read_lexicon
+    from xlembed.vectors import read_vectors
+
+    pairs = None if lexicon is None else read_lexicon(lexicon)
+    found = measure(read_vectors(src), read_vectors(trg), pairs, words)
+    if as_json:
+        print_json(found.as_json())
+        return
+    print(f"{found.n_words} words a side; 0 for a rotated copy, unless it says otherwise")
+    rows = {
+        "eigenvector similarity": found.eigenvector_similarity,
+        "Gromov-Hausdorff": found.gromov_hausdorff,
+        "singular value gap": found.singular_value_gap,
+        "effective condition number, joint (lower is better)": found.econd_hm,
+        f"relational similarity, {found.n_pairs} pairs of {found.lexicon} (1 is best)": found.relational_similarity,
+    }
+    for name, value in rows.items():
+        print(f"{'-' if value is None else format(value, '.4f'):>12}  {name}")
+
+
+def similarity(
+    src: Source,
+    trg: Target,
+    data: Annotated[Path, typer.Argument(help="Source word TAB target word TAB judgement, a pair a line.")],
+    gold: Annotated[Path | None, typer.Option(help="Judgements in a file of their own (SemEval-2017 task 2).")] = None,
+    mapping: MappingFolder = None,
+    pair: Pair = None,
+    n: TopN = None,
+    as_json: AsJson = False,
+) -> None:
+    """Word similarity across languages: do cosines agree with people's judgements?"""
+    from xlembed.similarity import evaluate, read_similarity
+
+    found = evaluate(*mapped(src, trg, mapping, pair, n), read_similarity(data, gold))
+    if as_json:
+        print_json(found.as_json())
+        return
+    print(f"coverage {found.coverage:.1f} % ({found.n_covered} of {found.n_pairs} pairs)")
+    for name, value in found.scores.items():
+        ends = found.intervals[name]
+        filled = f"with OOV at the mean {found.with_oov_at_mean[name]:.3f}"
+        print(f"{name:10} {value:6.3f}  [{ends.low:.3f}, {ends.high:.3f}]  {filled}")
+
+
+def retrieve(
+    src: Source,
+    trg: Target,
+    src_sentences: Annotated[Path, typer.Argument(help="Source sentences, one a line.")],
+    trg_sentences: Annotated[Path, typer.Argument(help="Their translations, line by line.")],
+    mapping: MappingFolder = None,
+    pair: Pair = None,
+    retrieval: Retrieval = "csls",
+    weighting: Annotated[str, typer.Option(help="mean, idf or sif: how words weigh in a sentence.")] = "idf",
+    src_lang: Code = None,
+    trg_lang: Code = None,
+    n: TopN = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sentence retrieval: is each sentence's translation the nearest one?"""
+    from xlembed.sentences import evaluate, read_parallel
+
+    sentences = read_parallel(src_sentences, trg_sentences)
+    spaces = mapped(src, trg, mapping, pair, n)
+    found = evaluate(*spaces, sentences, retrieval, weighting, langs=(src_lang, trg_lang))
+    if as_json:
+        print_json(found.as_json())
+        return
+    print(f"{found.n_sentences} sentences, {found.weighting} of word vectors, {found.retrieval.upper()}")
+    for direction, value in found.scores.items():
+        ends = found.intervals[direction]
+        print(f"{direction:9} P@1 {value:6.2f}  [{ends.low:5.2f}, {ends.high:5.2f}]")
 
 
 def lexicon_induce(
