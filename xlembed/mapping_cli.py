@@ -51,8 +51,7 @@ def align(
     method: Annotated[
         str,
         typer.Option(
-            help="procrustes, refine, proc-b, ridge, cca, rcsls, contrastive, vecmap, vecmap-semi, "
-            "vecmap-unsupervised or muse (docs/mapping.md)."
+            help="procrustes, refine, proc-b, ridge, cca, rcsls or contrastive (docs/mapping.md)."
         ),
     ] = "procrustes",
     settings: Annotated[

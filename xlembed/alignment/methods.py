@@ -40,12 +40,6 @@ METHODS = {
     "cca": Method("linear", "fit_cca", "CcaSettings", "needed", "canonical correlation analysis"),
     "rcsls": Method("rcsls", "fit", "RcslsSettings", "needed", "relaxed CSLS loss"),
     "contrastive": Method("contrastive", "fit", "ContrastiveSettings", "needed", "contrastive, with hard negatives"),
-    "vecmap": Method("vecmap", "fit", "VecMapSettings", "needed", "VecMap, supervised", (("mode", "supervised"),)),
-    "vecmap-semi": Method("vecmap", "fit", "VecMapSettings", "needed", "VecMap, self-learning from the lexicon",
-                          (("mode", "semi"),)),
-    "vecmap-unsupervised": Method("vecmap", "fit", "VecMapSettings", "none", "VecMap without a lexicon",
-                                  (("mode", "unsupervised"),)),
-    "muse": Method("muse", "fit", "MuseSettings", "none", "MUSE: adversarial, without a lexicon, then refined"),
 }  # fmt: skip
 
 

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from scipy.stats import ortho_group
+
+from xlembed.alignment.methods import METHODS, fit_method, method_of, read_settings
+from xlembed.errors import InputError
+from xlembed.lexicon import Lexicon
+from xlembed.vectors import WordVectors
+
+
+@pytest.fixture(scope="module")
+def spaces():
+    """A space with a spectrum like that of word vectors, and its turned copy."""
+    rng = np.random.default_rng(0)
+    hidden = (rng.normal(size=(1500, 20)) * np.linspace(2, 0.3, 20) + 0.2).astype(np.float32)
+    turned = (hidden @ ortho_group.rvs(20, random_state=1)).astype(np.float32)
+    return WordVectors([f"s{i}" for i in range(1500)], hidden), WordVectors([f"t{i}" for i in range(1500)], turned)
+
+
+LEXICON = Lexicon([(f"s{i}", f"t{i}") for i in range(300)])
+SUPERVISED = [name for name, method in METHODS.items() if method.lexicon != "none"]
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_every_supervised_method_finds_a_hidden_rotation(spaces, name):
+    mapping = fit_method(name, *spaces, LEXICON)
+    src, trg = mapping.map_src(spaces[0]).matrix, mapping.map_trg(spaces[1]).matrix
+    nearest = (src @ trg.T).argmax(axis=1)
+    assert (nearest[300:] == np.arange(300, 1500)).mean() > 0.99
+    assert src.dtype == trg.dtype == np.float32 and np.isfinite(src).all()
+    assert mapping.about["method"] and not mapping.about.get("collapsed")
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_every_supervised_method_refuses_alike(spaces, name):
+    with pytest.raises(InputError, match="needs a lexicon"):
+        fit_method(name, *spaces, None)
+    with pytest.raises(InputError, match="none of its 1 pairs is in both vocabularies"):
+        fit_method(name, *spaces, Lexicon([("x", "y")]))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_settings_from_text(name):
+    method, (_, settings) = METHODS[name], METHODS[name].load()
+    made = read_settings(name, settings, {"steps": "unit,center"})
+    assert made.steps == ("unit", "center")
+    for key, value in method.preset:
+        assert getattr(made, key) == value
+    with pytest.raises(InputError, match=f"method {name} has no setting 'depth': it has"):
+        read_settings(name, settings, {"depth": "3"})
+
+
+def test_unknown_method():
+    with pytest.raises(InputError, match="unknown method 'magic': choose procrustes, refine"):
+        method_of("magic")
