@@ -39,6 +39,12 @@ METHODS = {
     "ridge": Method("linear", "fit_ridge", "RidgeSettings", "needed", "ridge regression, not orthogonal"),
     "cca": Method("linear", "fit_cca", "CcaSettings", "needed", "canonical correlation analysis"),
     "rcsls": Method("rcsls", "fit", "RcslsSettings", "needed", "relaxed CSLS loss"),
+    "vecmap": Method("vecmap", "fit", "VecMapSettings", "needed", "whitened, turned, re-weighted, coloured again",
+                     (("mode", "supervised"),)),
+    "vecmap-semi": Method("vecmap", "fit", "VecMapSettings", "needed", "the same, self-learning from a small lexicon",
+                          (("mode", "semi"),)),
+    "vecmap-unsupervised": Method("vecmap", "fit", "VecMapSettings", "none", "the same, self-learning from nothing",
+                                  (("mode", "unsupervised"),)),
     "contrastive": Method("contrastive", "fit", "ContrastiveSettings", "needed", "contrastive, with hard negatives"),
 }  # fmt: skip
 
