@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 from scipy.stats import ortho_group
+from test_self_learning import hidden
 
 from xlembed.alignment.methods import METHODS, fit_method, method_of, read_settings
 from xlembed.errors import InputError
 from xlembed.lexicon import Lexicon
+from xlembed.normalize import unit
 from xlembed.vectors import WordVectors
 
 
@@ -37,6 +39,29 @@ def test_every_supervised_method_refuses_alike(spaces, name):
         fit_method(name, *spaces, None)
     with pytest.raises(InputError, match="none of its 1 pairs is in both vocabularies"):
         fit_method(name, *spaces, Lexicon([("x", "y")]))
+
+
+QUICK = {
+    "vecmap-unsupervised": {"interval": "4"},
+    "self-taught": {},
+    "muse": {"epochs": "2", "epoch_size": "2000", "hidden": "32", "restarts": "1", "refinement_rounds": "2"},
+}
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.lexicon == "none"])
+@pytest.mark.parametrize("is_related", [True, False])
+def test_every_unsupervised_method_finds_words_or_says_that_it_failed(name, is_related):
+    pair = hidden(400, 15, noise=0.05)
+    trg = pair.trg if is_related else hidden(400, 15, seed=3).trg
+    mapping = fit_method(name, pair.src, trg, None, QUICK[name])
+    src, turned = mapping.map_src(pair.src).matrix, mapping.map_trg(trg).matrix
+    assert src.dtype == turned.dtype == np.float32 and np.isfinite(src).all()
+    found = (unit(src) @ unit(turned).T).argmax(axis=1) == pair.order
+    assert mapping.about["collapsed"] or (is_related and found.mean() > 0.9)
+    if name != "muse":  # two short epochs are not enough for it
+        assert mapping.about["collapsed"] != is_related
+    again = fit_method(name, pair.src, trg, None, QUICK[name])
+    np.testing.assert_allclose(again.src_weight, mapping.src_weight, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", METHODS)

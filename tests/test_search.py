@@ -15,7 +15,9 @@ def integers(n_rows: int, dim: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-2, 3, size=(n_rows, dim)).astype(np.float32)
 
 
-WAYS = ["numpy", "numpy row by row", "numpy blocks of three", "numba", "numba small tiles", "numba bfloat16", "torch"]
+WAYS = ["numpy", "numpy row by row", "numpy blocks of three", "numba", "numba small tiles", "numba bfloat16",
+        "numba torch", "torch"]  # fmt: skip
+PRODUCTS = {"bfloat16": "half", "torch": "torch"}  # kinds of tiles that the size alone would not bring
 
 
 @pytest.fixture(params=WAYS)
@@ -24,12 +26,11 @@ def topk(request, monkeypatch):
     name, _, how = request.param.partition(" ")
     if how in ("row by row", "blocks of three"):
         monkeypatch.setattr(numpy_search, "_BLOCK_NUMBERS", {"row by row": 1, "blocks of three": 3 * 23 + 5}[how])
-    if how in ("small tiles", "bfloat16"):
+    if how in ("small tiles", *PRODUCTS):
         monkeypatch.setattr(numba_search, "TILE_ROWS", 3)
         monkeypatch.setattr(numba_search, "TILE_COLS", 70)
-    if how == "bfloat16":
-        monkeypatch.setattr(numba_search, "has_bfloat16", lambda: True)
-        monkeypatch.setattr(numba_search, "_BFLOAT16_FROM", 0)
+    if how in PRODUCTS:
+        monkeypatch.setattr(numba_search, "_kind_of_products", lambda n: PRODUCTS[how])
     return backend(name).topk
 
 
@@ -117,12 +118,11 @@ def test_best_rank_of_ties_alone():
 # ---- all backends, both directions
 
 
-@pytest.fixture(params=["numpy", "numba", "numba bfloat16", "torch"])
+@pytest.fixture(params=["numpy", "numba", "numba bfloat16", "numba torch", "torch"])
 def search(request, monkeypatch):
     name, _, half = request.param.partition(" ")
     if half:
-        monkeypatch.setattr(numba_search, "has_bfloat16", lambda: True)
-        monkeypatch.setattr(numba_search, "_BFLOAT16_FROM", 0)
+        monkeypatch.setattr(numba_search, "_kind_of_products", lambda n: PRODUCTS[half])
     monkeypatch.setattr(numba_search, "TILE_ROWS", 100)
     monkeypatch.setattr(numba_search, "TILE_COLS", 192)
     return backend(name)
@@ -197,7 +197,7 @@ def test_bfloat16_of_real_size_is_exact():
     centres = rng.normal(size=(40, 64))
     src, trg = (centres[rng.integers(40, size=n)] + 0.7 * rng.normal(size=(n, 64)) for n in (900, 20_000))
     src, trg = ((m / np.linalg.norm(m, axis=1, keepdims=True)).astype(np.float32) for m in (src, trg))
-    half = numba_search._search(src, trg, 10, 10, None, None, half=True)
+    half = numba_search._search(src, trg, 10, 10, None, None, kind="half")
     plain = numpy_search.topk_both(src, trg, 10)
     for one, other in zip(half, plain, strict=True):
         np.testing.assert_array_equal(one.indices, other.indices)
@@ -208,3 +208,14 @@ def test_backends_by_name():
     assert {backend(name).__name__.rpartition(".")[2] for name in BACKENDS} == {f"{n}_search" for n in BACKENDS}
     with pytest.raises(InputError, match="unknown backend 'faiss': choose auto, numpy, numba, torch"):
         backend("faiss")
+
+
+def test_the_kind_of_products_is_measured_where_it_matters(monkeypatch):
+    fastest = numba_search.fastest_products()
+    assert fastest in ("numpy", "torch", "half")
+    monkeypatch.setattr(numba_search, "fastest_products", lambda: "measured")
+    assert numba_search._kind_of_products(1 << 19) == "numpy"
+    assert numba_search._kind_of_products(1 << 20) == "measured"  # torch is loaded here
+    monkeypatch.delitem(numba_search.sys.modules, "torch")
+    assert numba_search._kind_of_products(1 << 27) == "numpy"
+    assert numba_search._kind_of_products(1 << 28) == "measured"

@@ -165,7 +165,7 @@ def test_settings_reach_self_learning():
     settings = VecMapSettings(csls_k=5, direction="forward", keep_prob=0.2, keep_growth=3, interval=7, threshold=0.01,
                               max_iterations=9, first_cutoff=None)  # fmt: skip
     assert settings.self_learning() == SelfLearning(5, "forward", 0.2, 3, 7, 0.01, 9, None)
-    assert VecMapSettings(interval=50, first_cutoff=None).self_learning() == SelfLearning()
+    assert VecMapSettings(interval=50, first_cutoff=None, threshold=1e-6).self_learning() == SelfLearning()
 
 
 def test_learning_is_determined_by_the_seed():

@@ -45,7 +45,12 @@ METHODS = {
                           (("mode", "semi"),)),
     "vecmap-unsupervised": Method("vecmap", "fit", "VecMapSettings", "none", "the same, self-learning from nothing",
                                   (("mode", "unsupervised"),)),
+    "muse": Method("muse", "fit", "MuseSettings", "none", "adversarial training, then refinement"),
     "contrastive": Method("contrastive", "fit", "ContrastiveSettings", "needed", "contrastive, with hard negatives"),
+    "self-taught-semi": Method("self_taught", "fit", "SelfTaughtSettings", "needed",
+                               "self-learning from a small lexicon, then contrastive", (("mode", "semi"),)),
+    "self-taught": Method("self_taught", "fit", "SelfTaughtSettings", "none",
+                          "self-learning from nothing, then contrastive", (("mode", "unsupervised"),)),
 }  # fmt: skip
 
 

@@ -56,6 +56,20 @@ class _Spaces:
     about: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Refined:
+    """The best round's weight, the criterion of every round, and the pairs that each next round had."""
+
+    weight: Floats2d
+    criterion: list[float]
+    pairs_by_round: list[int]
+
+    @property
+    def round(self) -> int:
+        """The round that is kept."""
+        return int(np.argmax(self.criterion))
+
+
 def fit(
     src: WordVectors, trg: WordVectors, lexicon: Lexicon, settings: RefinementSettings = RefinementSettings()
 ) -> LinearMapping:
@@ -67,25 +81,41 @@ def fit(
     """
     begin, spaces = time.perf_counter(), _prepare(src, trg, lexicon, settings.steps)
     weight = rotation(spaces.src[spaces.seed[:, 0]], spaces.trg[spaces.seed[:, 1]])
-    best, best_value, values, n_pairs = weight, -np.inf, [], []
-    for round_number in range(settings.rounds + 1):
-        value, pairs = _look(spaces, weight, settings.words, settings.criterion_words)
-        values.append(round(value, 6))
-        if value > best_value:
-            best, best_value = weight, value
-        if round_number == settings.rounds or len(pairs) < src.dim:  # too few pairs to turn by
-            break
-        n_pairs.append(len(pairs))
-        weight = rotation(spaces.src[pairs[:, 0]], spaces.trg[pairs[:, 1]])
+    refined = refine(spaces.src, spaces.trg, weight, settings.rounds, settings.words, settings.criterion_words)
     about = {
         "method": "refine",
         **spaces.about,
-        "criterion": values,
-        "round": int(np.argmax(values)),
-        "pairs_by_round": n_pairs,
+        "criterion": refined.criterion,
+        "round": refined.round,
+        "pairs_by_round": refined.pairs_by_round,
         "seconds": round(time.perf_counter() - begin, 2),
     }
-    return LinearMapping(best, np.eye(src.dim, dtype=np.float32), settings.steps, about)
+    return LinearMapping(refined.weight, np.eye(src.dim, dtype=np.float32), settings.steps, about)
+
+
+def refine(src: Floats2d, trg: Floats2d, weight: Floats2d, rounds: int, words: int, criterion_words: int) -> Refined:
+    """Rounds of mutual CSLS neighbours and Procrustes on them, from a weight (dim, dim) on; round 0 is that weight.
+
+    src (n_src, dim) and trg (n_trg, dim) are normalised, most frequent words first. Ends early where there are fewer
+    pairs than dimensions.
+    """
+    best, best_value, values, n_pairs = weight, -np.inf, [], []
+    for round_number in range(rounds + 1):
+        value, pairs = _look(src, trg, weight, words, criterion_words)
+        values.append(round(value, 6))
+        if value > best_value:
+            best, best_value = weight, value
+        if round_number == rounds or len(pairs) < src.shape[1]:  # too few pairs to turn by
+            break
+        n_pairs.append(len(pairs))
+        weight = rotation(src[pairs[:, 0]], trg[pairs[:, 1]])
+    return Refined(best, values, n_pairs)
+
+
+def mean_cosine(src: Floats2d, trg: Floats2d, weight: Floats2d, words: int, criterion_words: int) -> float:
+    """The unsupervised criterion of Conneau et al. 2018, section 3.5: the mean cosine between the `criterion_words`
+    most frequent source words, mapped, and their CSLS translations among the `words` most frequent target words."""
+    return _look(src, trg, weight, words, criterion_words)[0]
 
 
 def fit_proc_b(
@@ -102,7 +132,7 @@ def fit_proc_b(
     most = int((settings.growth - 1) * len(spaces.seed))
     for _ in range(settings.rounds):
         weight = rotation(spaces.src[pairs[:, 0]], spaces.trg[pairs[:, 1]])
-        top_src, top_trg = _mapped_tops(spaces, weight, settings.words)
+        top_src, top_trg = _mapped_tops(spaces.src, spaces.trg, weight, settings.words)
         found = pairs_of(*best_both(top_src, top_trg, "nn"), "mutual").rows
         is_new = ~(np.isin(found[:, 0], spaces.seed[:, 0]) | np.isin(found[:, 1], spaces.seed[:, 1]))
         pairs = np.concatenate([spaces.seed, found[is_new][:most]])
@@ -125,14 +155,16 @@ def _prepare(src: WordVectors, trg: WordVectors, lexicon: Lexicon, steps: tuple[
     return _Spaces(normalize(src, steps).matrix, normalize(trg, steps).matrix, covered.rows, about)
 
 
-def _mapped_tops(spaces: _Spaces, weight: Floats2d, n_words: int) -> tuple[Floats2d, Floats2d]:
+def _mapped_tops(src: Floats2d, trg: Floats2d, weight: Floats2d, n_words: int) -> tuple[Floats2d, Floats2d]:
     """Unit rows of the most frequent words, both sides in the target space."""
-    return unit(spaces.src[:n_words] @ weight), unit(spaces.trg[:n_words])
+    return unit(src[:n_words] @ weight), unit(trg[:n_words])
 
 
-def _look(spaces: _Spaces, weight: Floats2d, n_words: int, n_criterion: int) -> tuple[float, Ints2d]:
+def _look(
+    src: Floats2d, trg: Floats2d, weight: Floats2d, n_words: int, n_criterion: int
+) -> tuple[float, Ints2d]:
     """The criterion of a mapping, and the pairs of mutual CSLS neighbours under it."""
-    top_src, top_trg = _mapped_tops(spaces, weight, n_words)
+    top_src, top_trg = _mapped_tops(src, trg, weight, n_words)
     forward, backward = best_both(top_src, top_trg, "csls")
     rows = np.arange(min(n_criterion, len(top_src)))
     cosines = np.einsum("ij,ij->i", top_src[rows], top_trg[forward.indices[rows, 0]])

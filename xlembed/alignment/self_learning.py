@@ -36,11 +36,11 @@ class SelfLearning:
     interval: int = 50
     threshold: float = 1e-6
     max_iterations: int = 5000
-    first_cutoff: int | None = None  # None: the whole cut-off from the start
+    first_cutoff: int | None = None  # words a side until all similarities are kept; None: the cut-off
 
     def cutoff(self, cutoff: int, keep: float) -> int:
         """Words a side while this share is kept."""
-        return cutoff if self.first_cutoff is None else min(cutoff, max(self.first_cutoff, int(keep * cutoff)))
+        return cutoff if self.first_cutoff is None or keep >= 1 else min(cutoff, self.first_cutoff)
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def learn(src: Floats2d, trg: Floats2d, pairs: Ints2d, cutoff: int, how: SelfLea
     iteration maps orthogonally and induces; where the objective has not risen by `threshold` over its best for
     `interval` iterations, the share of kept similarities grows, and when all are kept already, learning ends.
 
-    Not in the paper: with a `first_cutoff`, the cut-off grows with the share. While nine numbers of ten are dropped,
-    what is learned is rough, and 4,000 words teach it as well as 20,000, at a twenty-fifth of the cost.
+    Not in the paper: a `first_cutoff` holds until all are kept. While most similarities are dropped, what is learned is
+    rough, and 4,000 words teach it as well as 20,000, at a twenty-fifth of the cost.
     """
     rng = np.random.default_rng(seed)
     keep, best, last_gain, objectives = how.keep_prob, -np.inf, 0, []

@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-BLOCK = 64  # values that are looked at together, and
-PART = 16  # in a block with a candidate
+BLOCK = 64  # values that are looked at together: in shorter loops LLVM finds no vector code
+PART = 16  # rows whose greatest value bounds a column's best
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -101,15 +101,6 @@ def _any_reaches(values, threshold, thresholds):
     return hit
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _any_of_part(values, threshold, thresholds):
-    """The same for PART values."""
-    hit = False
-    for j in range(PART):
-        hit |= (values[j] >= threshold) | (values[j] >= thresholds[j])
-    return hit
-
-
 @njit(nogil=True, cache=True)
 def _row_maxima(line, maxima):
     """The greatest of each of BLOCK strided groups of a row's full blocks; the row has one block at least."""
@@ -167,13 +158,9 @@ def _hits(line, threshold, thresholds, found):
         stop = min(start + BLOCK, line.size)
         if stop - start == BLOCK and not _any_reaches(line[start:stop], threshold, thresholds[start:stop]):
             continue
-        for part in range(start, stop, PART):
-            end = min(part + PART, stop)
-            if end - part == PART and not _any_of_part(line[part:end], threshold, thresholds[part:end]):
-                continue
-            for j in range(part, end):
-                found[n] = j
-                n += (line[j] >= threshold) | (line[j] >= thresholds[j])
+        for j in range(start, stop):
+            found[n] = j
+            n += (line[j] >= threshold) | (line[j] >= thresholds[j])
     return n
 
 

@@ -1,14 +1,18 @@
 """Fused search: tiles of similarities are made and scanned while they are in cache, for both directions at once.
 
-Where torch is installed and the processor multiplies bfloat16 numbers, tiles are bfloat16 products (several times
-faster); elsewhere float32. Either way the k best are exact: see `base.py` and the error bounds below.
+Tiles are float32 products by numpy or torch, or bfloat16 products by torch where the processor has instructions for
+those: whichever is measured to be the fastest. Either way the k best are exact: see `base.py` and the error bounds
+below.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -24,7 +28,8 @@ from xlembed.types import Floats1d, Floats2d
 
 TILE_ROWS = 1024
 TILE_COLS = 1024
-_BFLOAT16_FROM = 1 << 24  # similarities; loading torch is not worth it for fewer
+_TORCH_FROM = 1 << 20  # similarities, where torch is loaded already
+_LOAD_TORCH_FROM = 1 << 28  # where it would have to be: that takes a second or two
 _HALF = 2.0**-8  # unit roundoff of bfloat16
 
 
@@ -61,7 +66,7 @@ class _Products:
 
 def _search(
     src: Floats2d, trg: Floats2d, k_src: int, k_trg: int | None, src_bias: Floats1d | None,
-    trg_bias: Floats1d | None, half: bool | None = None,
+    trg_bias: Floats1d | None, kind: str | None = None,
 ) -> tuple[Neighbors, Neighbors | None]:  # fmt: skip
     """Rows' k_src best and, unless k_trg is None, columns' k_trg best."""
     src, trg = (np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (src, trg))
@@ -70,9 +75,7 @@ def _search(
         return _nothing(src, k_src), _nothing(trg, k_trg) if both else None
     src_bias, trg_bias = (np.zeros(len(matrix), np.float32) if bias is None else bias.astype(np.float32)
                           for matrix, bias in ((src, src_bias), (trg, trg_bias)))  # fmt: skip
-    if half is None:
-        half = len(src) * len(trg) >= _BFLOAT16_FROM and has_bfloat16()
-    products = (_half_products if half else _single_products)(src, trg, src_bias, trg_bias)
+    products = _products(kind or _kind_of_products(len(src) * len(trg)), src, trg, src_bias, trg_bias)
     n_threads = min(n_cores(), -(-len(src) // TILE_ROWS))
     rows = _side(len(src), k_src, products, products.src_error)
     columns = [_side(len(trg), k_trg, products, products.trg_error) for _ in range(n_threads if both else 0)]
@@ -123,18 +126,74 @@ def has_bfloat16() -> bool:
     return bool(supported and supported())
 
 
-def _single_products(src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: Floats1d) -> _Products:
-    def tile(rows: slice, columns: slice) -> np.ndarray:
-        values = src[rows] @ trg[columns].T
-        # both biases: a number that all columns of a row share does not change the row's order, and the other way
-        values += trg_bias[columns]
-        values += src_bias[rows, None]
-        return values
+@cache
+def fastest_products() -> str:
+    """half, torch or numpy: what makes a tile of products in the least time here. Measured once, in some 50 ms.
 
-    bias = np.concatenate([src_bias, trg_bias])
-    both = np.abs(bias).max() * np.ones(1, np.float32)
-    return _Products(tile, _rounded_up(numpy_search.product_errors(src, trg, 2 * both)),
-                     _rounded_up(numpy_search.product_errors(trg, src, 2 * both)), 0.0, False)  # fmt: skip
+    bfloat16 is up to three times faster than float32 on some processors that have instructions for it, and half as
+    fast on others; numpy's BLAS does not know every processor, nor does torch's.
+    """
+    one = np.random.default_rng(0).normal(size=(TILE_ROWS, 256)).astype(np.float32)
+    zeros, part, seconds = np.zeros(len(one), np.float32), slice(0, TILE_ROWS), {}
+    with _one_blas_thread():
+        for kind in ("numpy", "torch", *(("half",) if has_bfloat16() else ())):
+            products, best = _products(kind, one, one, zeros, zeros), math.inf
+            for _ in range(5):  # the first prepares
+                begin = time.perf_counter()
+                products.tile(part, part)
+                best = min(best, time.perf_counter() - begin)
+            seconds[kind] = best
+    return min(seconds, key=seconds.__getitem__)
+
+
+def _kind_of_products(n_similarities: int) -> str:
+    """numpy where torch is not here, or not loaded and not worth its loading."""
+    is_loaded = "torch" in sys.modules and n_similarities >= _TORCH_FROM
+    if not is_loaded and (n_similarities < _LOAD_TORCH_FROM or not importlib.util.find_spec("torch")):
+        return "numpy"
+    return fastest_products()
+
+
+def _products(
+    kind: str, src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: Floats1d
+) -> _Products:
+    if kind == "half":
+        return _half_products(src, trg, src_bias, trg_bias)
+    return _single_products(src, trg, src_bias, trg_bias, with_torch=kind == "torch")
+
+
+def _single_products(
+    src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: Floats1d, with_torch: bool
+) -> _Products:
+    """Tiles of float32 products. Biases go through the product, as a column beside one of ones: a number that all
+    columns of a row share does not change the row's order, and the other way."""
+    if src_bias.any() or trg_bias.any():
+        ones = [np.ones((len(side), 1), np.float32) for side in (src, trg)]
+        src = np.hstack([src, src_bias[:, None], ones[0]])
+        trg = np.hstack([trg, ones[1], trg_bias[:, None]])
+    room = threading.local()  # a tile of each thread's own: making one anew costs page faults
+
+    def empty_tile(n_rows: int, n_columns: int) -> np.ndarray:
+        if not hasattr(room, "tile"):
+            room.tile = np.empty(TILE_ROWS * TILE_COLS, dtype=np.float32)
+        return room.tile[: n_rows * n_columns].reshape(n_rows, n_columns)
+
+    def tile(rows: slice, columns: slice) -> np.ndarray:
+        one, other = src[rows], trg[columns]
+        return np.matmul(one, other.T, out=empty_tile(len(one), len(other)))
+
+    def torch_tile(rows: slice, columns: slice) -> np.ndarray:
+        import torch
+
+        if not hasattr(room, "tile"):
+            torch.set_num_threads(1)
+        one, other = (torch.from_numpy(part) for part in (src[rows], trg[columns]))
+        out = empty_tile(len(one), len(other))
+        torch.mm(one, other.T, out=torch.from_numpy(out))
+        return out
+
+    return _Products(torch_tile if with_torch else tile, _rounded_up(numpy_search.product_errors(src, trg, None)),
+                     _rounded_up(numpy_search.product_errors(trg, src, None)), 0.0, False)  # fmt: skip
 
 
 def _half_products(src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: Floats1d) -> _Products:
@@ -240,7 +299,7 @@ def _best(queries: Floats2d, keys: Floats2d, bias: Floats1d, side: _Side, k: int
     crowded = np.flatnonzero(fills < 0)
     if len(crowded):
         if products.is_half:
-            again = _search(queries[crowded], keys, k, None, None, bias, half=False)[0]
+            again = _search(queries[crowded], keys, k, None, None, bias, kind="numpy")[0]
         else:
             again = numpy_search.topk(queries[crowded], keys, k, bias)
         indices[crowded], scores[crowded] = again.indices, again.scores
