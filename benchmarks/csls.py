@@ -1,6 +1,6 @@
 """CSLS neighbourhoods of two whole vocabularies: the k = 10 nearest of every word, both ways, exact.
 
-python benchmarks/csls.py [n_words] [dim] [--rounds N] [--slow]
+python benchmarks/csls.py [n_words] [dim] [--rounds N] [--slow [--no-faiss]]
 
 Contestants: one bare product in tiles, in bfloat16 and in float32 (the limit); xlembed's fused search; faiss's
 exact index, searched in both directions; the loop of MUSE's evaluation on torch, both directions (--slow: both are
@@ -12,12 +12,16 @@ from __future__ import annotations
 import argparse
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-import torch
-from common import compare
+from xlembed.tuning import tune_libraries
 
-from xlembed.normalize import unit
-from xlembed.search import numba_search
+tune_libraries()
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from common import compare  # noqa: E402
+
+from xlembed.normalize import unit  # noqa: E402
+from xlembed.search import numba_search  # noqa: E402
 
 K = 10
 TILE = 1024
@@ -74,6 +78,7 @@ def main() -> None:
     parser.add_argument("dim", type=int, nargs="?", default=300)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--no-faiss", action="store_true")
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     src, trg = space(args.n_words, args.dim, rng), space(args.n_words, args.dim, rng)
@@ -88,13 +93,14 @@ def main() -> None:
         "bare product, float32 (torch)": lambda: bare_product(src_torch, trg_torch),
         "bare product, float32 (numpy)": lambda: [src[i : i + TILE] @ trg.T for i in range(0, len(src), TILE)],
     }
-    if args.slow:
+    if args.slow and not args.no_faiss:
         contestants["faiss IndexFlatIP, both ways"] = lambda: faiss_both(src, trg)
+    if args.slow:
         contestants["torch product + topk, both ways (MUSE)"] = lambda: torch_both(src_torch, trg_torch)
     size = f"{args.n_words:,} x {args.n_words:,} words, dim {args.dim}, k = {K}"
-    print(f"{size}; medians of {args.rounds}, ratios to the first")
+    print(f"{size}; medians of {args.rounds}, ratios to the first; tiles: {numba_search.fastest_products()}")
     compare(contestants, args.rounds)
-    if args.slow:
+    if args.slow and not args.no_faiss:
         same = [100 * (mine.indices == theirs).mean() for mine, theirs in zip(ours, faiss_both(src, trg), strict=True)]
         print(f"same neighbours as faiss (float32, ties and rounding aside): {same[0]:.4f} %, {same[1]:.4f} %")
 

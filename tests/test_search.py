@@ -5,8 +5,9 @@ import pytest
 import reference
 
 from xlembed.errors import InputError
+from xlembed.retrieval import CRITERIA, key_biases
 from xlembed.search import numba_search, numpy_search
-from xlembed.search.base import BACKENDS, backend
+from xlembed.search.base import BACKENDS, backend, choose, using
 from xlembed.search.numpy_search import best_ranks
 
 
@@ -219,3 +220,49 @@ def test_the_kind_of_products_is_measured_where_it_matters(monkeypatch):
     monkeypatch.delitem(numba_search.sys.modules, "torch")
     assert numba_search._kind_of_products(1 << 27) == "numpy"
     assert numba_search._kind_of_products(1 << 28) == "measured"
+
+
+# ---- criteria on backends
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_every_criterion_is_the_same_on_every_backend(search, criterion, monkeypatch):
+    """The same neighbours, and scores equal to the last bit."""
+    src, trg = spaces()
+    expected_biases = key_biases(criterion, src, trg)
+    expected = numpy_search.topk_both(src, trg, 5, *expected_biases)
+    with using(search.__name__.rpartition(".")[2].removesuffix("_search")):
+        biases = key_biases(criterion, src, trg)
+        found = backend().topk_both(src, trg, 5, *biases)
+    for one, other in zip(biases, expected_biases, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.indices, other.indices)
+        np.testing.assert_array_equal(one.scores, other.scores)
+
+
+@pytest.mark.parametrize("beta", [1.0, 30.0, 5000.0])
+def test_logsumexp_against_scipy(search, beta, monkeypatch):
+    from scipy.special import logsumexp
+
+    for module in (numpy_search, numba_search):
+        monkeypatch.setattr(module, "_BLOCK_NUMBERS", 10_000)  # blocks of 19 queries
+    src, trg = spaces()
+    table = beta * (src.astype(np.float64) @ trg.T.astype(np.float64))
+    np.testing.assert_allclose(search.logsumexp(src, trg, beta), logsumexp(table, axis=1), rtol=1e-12)
+    assert search.logsumexp(src[:0], trg, beta).shape == (0,)
+
+
+def test_the_chosen_backend_is_what_searches():
+    with using("torch"):
+        assert backend().__name__.endswith("torch_search")
+        with using("numpy"):
+            assert backend().__name__.endswith("numpy_search")
+        assert backend("numba").__name__.endswith("numba_search")
+        assert backend().__name__.endswith("torch_search")
+    with using("auto"):
+        choose("numpy")
+        assert backend().__name__.endswith("numpy_search")
+    assert backend().__name__.endswith("numba_search")
+    with pytest.raises(InputError, match="unknown backend 'faiss'"):
+        choose("faiss")

@@ -55,19 +55,30 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _add_commands() -> None:
+    from xlembed.bench_cli import bench
     from xlembed.data_cli import app as data_app
 
     register_mapping(app)
+    app.command("bench")(bench)
     app.add_typer(data_app, name="data")
     for entry in sorted(metadata.entry_points(group="xlembed.commands"), key=lambda entry: entry.name):
         entry.load()(app)
 
 
 @app.callback(invoke_without_command=True)
-def _top(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+def _top(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    backend: Annotated[
+        str, typer.Option(help="What searches for neighbours: auto, numpy, numba, or torch (a GPU where there is one).")
+    ] = "auto",
+) -> None:
     if version:
         print(f"xlembed {__version__}")
         raise typer.Exit()
+    if backend != "auto":
+        from xlembed.search.base import choose
+
+        choose(backend)
 
 
 # ---- vectors

@@ -11,7 +11,6 @@ from xlembed.types import Floats1d, Floats2d
 CRITERIA = ("csls", "nn", "isf")
 CSLS_K = 10
 ISF_BETA = 30.0
-_BLOCK_NUMBERS = 1 << 24
 
 
 def key_bias(criterion: str, queries: Floats2d, keys: Floats2d) -> Floats1d | None:
@@ -27,7 +26,7 @@ def key_bias(criterion: str, queries: Floats2d, keys: Floats2d) -> Floats1d | No
     if criterion == "csls":
         return (-0.5 * mean_similarity(keys, queries)).astype(np.float32)
     if criterion == "isf":
-        return (-logsumexp(keys, queries, ISF_BETA) / ISF_BETA).astype(np.float32)
+        return (-backend().logsumexp(keys, queries, ISF_BETA) / ISF_BETA).astype(np.float32)
     raise InputError(f"unknown retrieval {criterion!r}: choose {', '.join(CRITERIA)}")
 
 
@@ -46,15 +45,3 @@ def mean_similarity(queries: Floats2d, keys: Floats2d, k: int = CSLS_K) -> Float
 
 def _means(neighbors: Neighbors) -> Floats1d:
     return neighbors.scores.mean(axis=1, dtype=np.float64).astype(np.float32)
-
-
-def logsumexp(queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
-    """log of the sum over keys of exp(beta * similarity) of each query, (n_queries,) float64, block by block."""
-    sums = np.empty(len(queries))
-    step = max(1, _BLOCK_NUMBERS // max(1, len(keys)))
-    for start in range(0, len(queries), step):
-        values = beta * (queries[start : start + step] @ keys.T)
-        top = values.max(axis=1, keepdims=True)
-        np.exp(np.subtract(values, top, out=values), out=values)
-        sums[start : start + step] = np.log(values.sum(axis=1, dtype=np.float64)) + top[:, 0]
-    return sums

@@ -8,10 +8,14 @@ float32, and ties go to the lower index.
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from xlembed.errors import InputError
+from xlembed.errors import InputError, require
 from xlembed.types import Floats1d, Floats2d, Ints2d
 
 BACKENDS = ("numpy", "numba", "torch")
@@ -42,11 +46,39 @@ class Backend(Protocol):
         """The k best trg of each src by src @ trg.T + trg_bias, and the k best src of each trg by the
         transpose + src_bias, from one product."""
 
+    def logsumexp(self, queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
+        """log of the sum over keys of exp(beta * similarity) of each query, (n_queries,) float64."""
 
-def backend(name: str = "auto") -> Backend:
-    """A backend by name; auto: numba where it is installed, else numpy."""
+
+_chosen: ContextVar[str] = ContextVar("backend", default="auto")
+
+
+def backend(name: str | None = None) -> Backend:
+    """A backend by name, else the chosen one (`choose`, `using`); auto: numba where it is installed, else numpy."""
+    name = _known(name or _chosen.get())
     if name == "auto":
         name = "numba" if importlib.util.find_spec("numba") else "numpy"
-    if name not in BACKENDS:
-        raise InputError(f"unknown backend {name!r}: choose auto, {', '.join(BACKENDS)}")
     return importlib.import_module(f"xlembed.search.{name}_search")
+
+
+def choose(name: str) -> None:
+    """The backend of all searches from now on, in this context; torch is the one that uses a GPU."""
+    _chosen.set(_known(name))
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """The backend of the searches within."""
+    token = _chosen.set(_known(name))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def _known(name: str) -> str:
+    if name != "auto" and name not in BACKENDS:
+        raise InputError(f"unknown backend {name!r}: choose auto, {', '.join(BACKENDS)}")
+    if name in ("numba", "torch"):
+        require(name, "static")
+    return name

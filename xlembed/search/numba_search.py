@@ -30,6 +30,7 @@ TILE_ROWS = 1024
 TILE_COLS = 1024
 _TORCH_FROM = 1 << 20  # similarities, where torch is loaded already
 _LOAD_TORCH_FROM = 1 << 28  # where it would have to be: that takes a second or two
+_BLOCK_NUMBERS = 1 << 22  # similarities that a thread holds at once in `logsumexp`
 _HALF = 2.0**-8  # unit roundoff of bfloat16
 
 
@@ -43,6 +44,16 @@ def topk_both(
 ) -> tuple[Neighbors, Neighbors]:
     """The k best trg of each src and the k best src of each trg, from one product."""
     return _search(src, trg, k, k, src_bias, trg_bias)
+
+
+def logsumexp(queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
+    """log of the sum over keys of exp(beta * similarity) of each query, (n_queries,) float64: numpy's, by threads."""
+    wide = keys.astype(np.float64)
+    step = max(1, _BLOCK_NUMBERS // max(1, len(keys)))
+    blocks = [queries[start : start + step] for start in range(0, len(queries), step)]
+    with ThreadPoolExecutor(n_cores()) as pool, _one_blas_thread():
+        sums = list(pool.map(lambda block: numpy_search.logsumexp_of(block, wide, beta), blocks))
+    return np.concatenate([np.empty(0), *sums])
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,26 @@ def topk_both(
     return topk(src, trg, k, trg_bias), topk(trg, src, k, src_bias)
 
 
+def logsumexp(queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
+    """log of the sum over keys of exp(beta * similarity) of each query, (n_queries,) float64, block by block.
+
+    In double precision, so that all backends' sums are the same float32 numbers.
+    """
+    sums, wide = np.empty(len(queries)), keys.astype(np.float64)
+    for block in _blocks(len(queries), len(keys)):
+        sums[block] = logsumexp_of(queries[block], wide, beta)
+    return sums
+
+
+def logsumexp_of(queries: Floats2d, wide_keys: Floats2d, beta: float) -> Floats1d:
+    """The same of one block of queries; the keys are float64."""
+    values = queries.astype(np.float64) @ wide_keys.T
+    values *= beta
+    top = values.max(axis=1, keepdims=True)
+    np.exp(np.subtract(values, top, out=values), out=values)
+    return np.log(values.sum(axis=1)) + top[:, 0]
+
+
 def product_errors(queries: Floats2d, keys: Floats2d, key_bias: Floats1d | None) -> Floats1d:
     """A bound on the rounding error of each query's float32 scores, (n_queries,).
 

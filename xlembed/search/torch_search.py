@@ -58,6 +58,18 @@ def topk_both(
     return topk(src, trg, k, trg_bias), topk(trg, src, k, src_bias)
 
 
+def logsumexp(queries: Floats2d, keys: Floats2d, beta: float, device: str | None = None) -> Floats1d:
+    """log of the sum over keys of exp(beta * similarity) of each query, (n_queries,) float64."""
+    torch = require("torch", "static")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    wide = torch.from_numpy(np.asarray(keys, dtype=np.float64)).to(device)
+    sums, step = np.empty(len(queries)), max(1, _TILE_NUMBERS // (4 * max(1, len(keys))))
+    for start in range(0, len(queries), step):
+        block = torch.from_numpy(np.asarray(queries[start : start + step], dtype=np.float64)).to(device)
+        sums[start : start + step] = (beta * (block @ wide.T)).logsumexp(dim=1).cpu().numpy()
+    return sums
+
+
 class _full_float32:
     """No TF32: the bound on errors is that of float32."""
 
