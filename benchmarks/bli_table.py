@@ -21,13 +21,14 @@ tune_libraries()
 
 from comparisons.summary import machine  # noqa: E402
 from xlembed.alignment.methods import METHODS, fit_method  # noqa: E402
-from xlembed.bli import evaluate  # noqa: E402
+from xlembed.bli import WordRanks, compare, evaluate, rank_words, scores_of  # noqa: E402
 from xlembed.fetch import locate  # noqa: E402
 from xlembed.files import write_text  # noqa: E402
 from xlembed.lexicon import Lexicon, read_lexicon  # noqa: E402
 from xlembed.vectors import WordVectors, read_vectors  # noqa: E402
 
 UNSUPERVISED = 0
+THEIRS = ("vecmap", "vecmap-semi", "vecmap-unsupervised")
 
 
 def first_words(lexicon: Lexicon, n: int) -> Lexicon:
@@ -42,7 +43,8 @@ def run(method: str, src: WordVectors, trg: WordVectors, train: Lexicon, test: L
     mapping = fit_method(method, src, trg, first_words(train, size) if size else None)
     seconds = time.perf_counter() - begin
     mapped = mapping.map_src(src), mapping.map_trg(trg)
-    csls, nn = (evaluate(*mapped, test, criterion) for criterion in ("csls", "nn"))
+    ranks = rank_words(*mapped, test, "csls")
+    csls, nn = scores_of(ranks), evaluate(*mapped, test, "nn")
     return {
         "csls": csls.scores,
         "interval": [csls.intervals["P@1"].low, csls.intervals["P@1"].high],
@@ -51,7 +53,31 @@ def run(method: str, src: WordVectors, trg: WordVectors, train: Lexicon, test: L
         "n_covered": csls.n_covered,
         "seconds": round(seconds, 2),
         "collapsed": bool(mapping.about.get("collapsed", False)),
+        "hits": "".join("-" if rank is None else "1" if rank == 1 else "0" for rank in ranks.ranks),
     }
+
+
+def as_ranks(one: dict) -> WordRanks:
+    """The hits of a cell, to be compared with another's."""
+    ranks = [{"1": 1, "0": 2, "-": None}[hit] for hit in one["hits"]]
+    return WordRanks(one["pair"], "csls", [str(i) for i in range(len(ranks))], [None] * len(ranks), ranks)
+
+
+def best_beside_vecmap(lines: list[dict], pairs: list[str], sizes: list[int]) -> list[str]:
+    """The best method of each size beside VecMap's of that size, paired over the same test words."""
+    rows = ["| seed words | pair | best | VecMap's (same words) | difference [95 %] | p |", "|---|---|---|---|---|---|"]
+    for size in sizes:
+        for pair in pairs:
+            cells = {one["method"]: one for one in lines if (one["size"], one["pair"]) == (size, pair)}
+            theirs = {name: cells[name] for name in THEIRS if name in cells}
+            if not theirs or len(cells) < 2:
+                continue
+            best, their = (max(side.values(), key=lambda one: one["csls"]["P@1"]) for side in (cells, theirs))
+            found = compare(as_ranks(their), as_ranks(best))
+            rows.append(f"| {size or 'none'} | {pair} | {best['method']} {found.second:.1f} | "
+                        f"{their['method']} {found.first:.1f} | {found.difference:+.1f} "
+                        f"[{found.interval.low:+.1f}, {found.interval.high:+.1f}] | {found.p_value:.2g} |")  # fmt: skip
+    return rows
 
 
 def table(lines: list[dict], pairs: list[str], sizes: list[int]) -> str:
@@ -77,6 +103,7 @@ def table(lines: list[dict], pairs: list[str], sizes: list[int]) -> str:
                 ]  # fmt: skip
             parts.append("| " + " | ".join(row) + " |")
         parts.append("")
+    parts += ["### The best of each, and VecMap's methods\n", *best_beside_vecmap(lines, pairs, sizes), ""]
     covered = {one["pair"]: f"{one['pair']} {one['n_covered']:,} ({one['coverage']:.1f} %)" for one in lines}
     parts.append(f"Covered test words of 1,500: {', '.join(covered.values())}. Machine: {machine()}.")
     return "\n".join(parts) + "\n"

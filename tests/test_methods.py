@@ -64,6 +64,45 @@ def test_every_unsupervised_method_finds_words_or_says_that_it_failed(name, is_r
     np.testing.assert_allclose(again.src_weight, mapping.src_weight, atol=1e-4)
 
 
+def few_words(n, dim, n_zero=0, same=False):
+    rng = np.random.default_rng(n)
+    matrices = [rng.normal(size=(n, dim)).astype(np.float32) for _ in range(2)]
+    for matrix in matrices:
+        matrix[:n_zero] = 0
+        if same:
+            matrix[:] = matrix[0]
+    return [WordVectors([f"{side}{i}" for i in range(n)], matrix) for side, matrix in zip("st", matrices, strict=True)]
+
+
+EDGES = {
+    "fewer words than a neighbourhood": few_words(6, 3),
+    "one word": few_words(1, 3),
+    "one dimension": few_words(40, 1),
+    "zero vectors": few_words(40, 4, n_zero=5),
+    "all vectors zero": few_words(12, 3, n_zero=12),
+    "all vectors alike": few_words(12, 3, same=True),
+    "fewer pairs than dimensions": few_words(40, 30),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("name", METHODS)
+def test_at_the_edges_every_method_maps_or_refuses_in_one_line(name, edge):
+    src, trg = EDGES[edge]
+    lexicon = Lexicon([(f"s{i}", f"t{i}") for i in range(min(5, len(src)))])
+    needs = METHODS[name].lexicon != "none"
+    try:
+        mapping = fit_method(name, src, trg, lexicon if needs else None, QUICK.get(name))
+    except InputError as err:
+        assert 10 < len(str(err)) < 300 and "\n" not in str(err)
+        assert edge != "zero vectors" or name == "cca"  # five pairs, four of them zero
+        return
+    for mapped in (mapping.map_src(src), mapping.map_trg(trg)):
+        assert np.isfinite(mapped.matrix).all()
+    assert needs or "collapsed" in mapping.about
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_settings_from_text(name):
     method, (_, settings) = METHODS[name], METHODS[name].load()
