@@ -43,7 +43,7 @@ def test_every_supervised_method_refuses_alike(spaces, name):
 
 QUICK = {
     "vecmap-unsupervised": {"interval": "4"},
-    "self-taught": {},
+    "self-taught-unsupervised": {},
     "muse": {"epochs": "2", "epoch_size": "2000", "hidden": "32", "restarts": "1", "refinement_rounds": "2"},
 }
 

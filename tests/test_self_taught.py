@@ -4,6 +4,8 @@ from test_self_learning import hidden
 
 from xlembed import bli
 from xlembed.alignment import self_taught
+from xlembed.alignment.contrastive import ContrastiveSettings
+from xlembed.alignment.refinement import RefinementSettings
 from xlembed.alignment.self_taught import SelfTaughtSettings, fit
 from xlembed.alignment.vecmap import VecMapSettings
 from xlembed.errors import InputError
@@ -16,11 +18,12 @@ def p_at_1(mapping, pair):
 
 def test_a_few_pairs_are_enough():
     pair = hidden(500, noise=0.1)
-    mapping = fit(pair.src, pair.trg, Lexicon(pair.lexicon.pairs[:8], "few"))
+    mapping = fit(pair.src, pair.trg, Lexicon(pair.lexicon.pairs[:12], "few"))
     about = mapping.about
     assert p_at_1(mapping, pair) > 95
-    assert (about["method"], about["lexicon"], about["covered"]) == ("self-taught-semi", "few", 8)
-    assert 8 + about["induced"] <= 500 and about["induced"] > 400 and about["converged"]
+    assert (about["method"], about["first"]) == ("self-taught", "refine")
+    assert (about["lexicon"], about["covered"]) == ("few", 12)
+    assert 12 + about["induced"] <= 500 and about["induced"] > 400
     assert "collapsed" not in about  # a lexicon was given
 
 
@@ -30,7 +33,7 @@ def test_nothing_is_enough_and_a_lexicon_is_not_looked_at():
     mapping = fit(pair.src, pair.trg, None, settings)
     misled = fit(pair.src, pair.trg, Lexicon([("s0", "t1")]), settings)
     assert p_at_1(mapping, pair) > 95 and mapping.about["collapsed"] is False
-    assert mapping.about["method"] == "self-taught" and "lexicon" not in mapping.about
+    assert mapping.about["method"] == "self-taught-unsupervised" and "lexicon" not in mapping.about
     np.testing.assert_array_equal(mapping.src_weight, misled.src_weight)
 
 
@@ -48,20 +51,20 @@ def test_pairs_of_the_lexicon_stay_and_induced_ones_avoid_their_words(monkeypatc
     assert not {trg for _, trg in given.pairs} & {trg for _, trg in pairs[31:]}
 
 
-def test_settings_reach_both_steps():
-    own = {"temperature": 0.2, "n_negatives": 9}
-    settings = SelfTaughtSettings("semi", cutoff=77, keep_prob=0.5, seed=3, steps=("unit",), **own)
-    first, second = settings.first(), settings.second()
-    assert first == VecMapSettings("semi", cutoff=77, keep_prob=0.5, seed=3, steps=("unit",))
-    assert (second.temperature, second.n_negatives, second.steps) == (0.2, 9, ("unit",))
+def test_settings_reach_all_steps():
+    settings = SelfTaughtSettings(words=90, refinement_rounds=2, cutoff=77, keep_prob=0.5, seed=3, temperature=0.2,
+                                  n_negatives=9, steps=("unit",))  # fmt: skip
+    assert settings.refinement() == RefinementSettings(2, 90, steps=("unit",))
+    assert settings.self_learning() == VecMapSettings("unsupervised", cutoff=77, keep_prob=0.5, seed=3, steps=("unit",))
+    assert settings.contrastive() == ContrastiveSettings(0.2, 9, steps=("unit",))
 
 
 def test_refusals():
     pair = hidden(50)
-    with pytest.raises(InputError, match="mode semi needs a lexicon"):
+    with pytest.raises(InputError, match="mode supervised needs a lexicon"):
         fit(pair.src, pair.trg, None)
     with pytest.raises(InputError, match="none of its 1 pairs"):
         fit(pair.src, pair.trg, Lexicon([("x", "y")]))
-    for name, value in {"words": 0, "keep_prob": 2.0, "temperature": 0.0, "mode": "all"}.items():
+    for name, value in {"words": 0, "keep_prob": 2.0, "temperature": 0.0, "mode": "all", "cutoff": 0}.items():
         with pytest.raises(InputError, match=f"{name} is {value!r}"):
             SelfTaughtSettings(**{name: value})

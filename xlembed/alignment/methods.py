@@ -47,10 +47,11 @@ METHODS = {
                                   (("mode", "unsupervised"),)),
     "muse": Method("muse", "fit", "MuseSettings", "none", "adversarial training, then refinement"),
     "contrastive": Method("contrastive", "fit", "ContrastiveSettings", "needed", "contrastive, with hard negatives"),
-    "self-taught-semi": Method("self_taught", "fit", "SelfTaughtSettings", "needed",
-                               "self-learning from a small lexicon, then contrastive", (("mode", "semi"),)),
-    "self-taught": Method("self_taught", "fit", "SelfTaughtSettings", "none",
-                          "self-learning from nothing, then contrastive", (("mode", "unsupervised"),)),
+    "self-taught": Method("self_taught", "fit", "SelfTaughtSettings", "needed",
+                          "refined from the lexicon, then contrastive on all that was found",
+                          (("mode", "supervised"),)),
+    "self-taught-unsupervised": Method("self_taught", "fit", "SelfTaughtSettings", "none",
+                                       "self-learning from nothing, then contrastive", (("mode", "unsupervised"),)),
 }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class MuseSettings:
 
     The game: a discriminator of two hidden layers of `hidden` units takes `dis_steps` steps for one of the map, each
     of `batch_size` words a side, drawn with equal chances from the `most_frequent` words of each side. One step for
-    one, at greater learning rates, does for unit vectors what five do in the paper, at a quarter of the cost.
+    one, at greater learning rates, was found to do on small spaces, where short runs of five did not.
 
     An epoch is epoch_size / batch_size steps of the map. After each the criterion is taken, over `criterion_words`
     words, and the best map so far is kept; both learning rates are multiplied by `decay`, and from the second time

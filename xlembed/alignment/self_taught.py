@@ -1,7 +1,9 @@
-"""Self-learning first, contrastive maps after: for lexicons too small to learn a mapping from, and for none at all.
+"""A robust rotation first, contrastive maps on the pairs that it finds after: the best of both, above all where the
+lexicon is small or absent.
 
-Self-learning (VecMap, Artetxe et al. 2018) is robust and orthogonal; contrastive maps (after Li et al. 2022) are better
-where pairs are many. So the first finds pairs, which the second takes beside those of the lexicon.
+Rotations are few numbers, and find most of a language's words from some hundred pairs by refinement on mutual
+neighbours (Conneau et al. 2018), or from nothing by VecMap's self-learning (Artetxe et al. 2018). Contrastive maps
+(after Li et al. 2022) are better where pairs are many: they get the lexicon's pairs and those that were found.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xlembed.alignment import contrastive, vecmap
+from xlembed.alignment import contrastive, refinement, vecmap
 from xlembed.alignment.base import LinearMapping
 from xlembed.errors import InputError
 from xlembed.induction import induce
@@ -21,19 +23,21 @@ from xlembed.normalize import UNIT_CENTER_UNIT, unit
 from xlembed.types import Ints2d
 from xlembed.vectors import WordVectors
 
-_LEARNED = ("converged", "objective", "seed", "confidence", "collapsed")
+MODES = ("supervised", "unsupervised")
+_TOLD = ("lexicon", "pairs", "covered", "converged", "objective", "seed", "confidence", "collapsed")
 
 
 @dataclass(frozen=True)
 class SelfTaughtSettings:
-    """semi: the lexicon's pairs start self-learning, and stay. unsupervised: nothing is given.
+    """supervised: the lexicon's pairs start refinement, and stay. unsupervised: self-learning starts from nothing.
 
     `words` of each side, the most frequent, are those among which mutual neighbours are sought for the second step.
-    The others are settings of `VecMapSettings` and `ContrastiveSettings` by the same names.
+    cutoff, keep_prob and seed are those of `VecMapSettings`, the next two those of `ContrastiveSettings`.
     """
 
-    mode: Literal["semi", "unsupervised"] = "semi"
-    words: int = 10_000
+    mode: Literal["supervised", "unsupervised"] = "supervised"
+    words: int = 15_000
+    refinement_rounds: int = 5
     cutoff: int = 10_000
     keep_prob: float = 0.1
     seed: int = 0
@@ -42,18 +46,24 @@ class SelfTaughtSettings:
     steps: tuple[str, ...] = UNIT_CENTER_UNIT
 
     def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise InputError(f"mode is {self.mode!r}: choose {', '.join(MODES)}")
         if self.words < 1:
             raise InputError(f"words is {self.words}, at least 1 is needed")
-        self.first(), self.second()  # their own checks
+        self.refinement(), self.self_learning(), self.contrastive()  # their own checks
 
-    def first(self) -> vecmap.VecMapSettings:
-        """Self-learning."""
+    def refinement(self) -> refinement.RefinementSettings:
+        """The first step with a lexicon."""
+        return refinement.RefinementSettings(self.refinement_rounds, self.words, steps=self.steps)
+
+    def self_learning(self) -> vecmap.VecMapSettings:
+        """The first step without."""
         return vecmap.VecMapSettings(
-            self.mode, cutoff=self.cutoff, keep_prob=self.keep_prob, seed=self.seed, steps=self.steps
+            "unsupervised", cutoff=self.cutoff, keep_prob=self.keep_prob, seed=self.seed, steps=self.steps
         )
 
-    def second(self) -> contrastive.ContrastiveSettings:
-        """Contrastive maps."""
+    def contrastive(self) -> contrastive.ContrastiveSettings:
+        """The second step."""
         return contrastive.ContrastiveSettings(self.temperature, self.n_negatives, steps=self.steps)
 
 
@@ -66,20 +76,21 @@ def fit(
     """
     begin = time.perf_counter()
     if settings.mode == "unsupervised":
-        lexicon = None
-    first = vecmap.fit(src, trg, lexicon, settings.first())
+        given, first = np.empty((0, 2), dtype=np.int64), vecmap.fit(src, trg, None, settings.self_learning())
+    elif lexicon is None:
+        raise InputError("self-taught in mode supervised needs a lexicon")
+    else:
+        given, first = cover(lexicon, src, trg).rows, refinement.fit(src, trg, lexicon, settings.refinement())
     found = _mutual(first, src, trg, settings.words)
-    given = np.empty((0, 2), dtype=np.int64) if lexicon is None else cover(lexicon, src, trg).rows
     is_new = ~np.isin(found[:, 0], given[:, 0]) & ~np.isin(found[:, 1], given[:, 1])
     rows = np.concatenate([given, found[is_new]])
     pairs = Lexicon([(src.words[one], trg.words[other]) for one, other in rows.tolist()], "self-taught")
-    second = contrastive.fit(src, trg, pairs, settings.second())
+    second = contrastive.fit(src, trg, pairs, settings.contrastive())
     about: dict[str, Any] = {
-        "method": "self-taught" if lexicon is None else "self-taught-semi",
-        **{key: first.about[key] for key in ("lexicon", "pairs", "covered") if key in first.about},
+        "method": "self-taught" if settings.mode == "supervised" else "self-taught-unsupervised",
+        **{key: first.about[key] for key in _TOLD if key in first.about},
         "dim": src.dim,
-        "self_learning_iterations": first.about["iterations"],
-        **{key: first.about[key] for key in _LEARNED if key in first.about},
+        "first": first.about["method"],
         "induced": int(is_new.sum()),
         "iterations": second.about["iterations"],
         "loss": second.about["loss"],
