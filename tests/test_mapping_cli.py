@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from test_commands import fails, works
+from test_commands import fails, works, xlembed
 from test_hub import turned
+from test_self_learning import hidden
 
 from xlembed.lexicon import read_lexicon
 from xlembed.vectors import write_vectors
@@ -73,6 +74,34 @@ def test_bli_by_band_part_of_speech_direction_and_against_another(folder, hub):
     assert "backward:" in told and "+0.00 [+0.00, +0.00], 0 words better, 0 worse" in told
 
 
+def test_bli_on_several_lexicons(folder, hub):
+    (folder / "one.txt").write_text("".join(f"de{k} fr{k}\n" for k in range(80, 120)), encoding="utf-8")
+    (folder / "two.txt").write_text("".join(f"de{k} fr{k + 1}\n" for k in range(80, 100)), encoding="utf-8")
+    common = ("bli", "de.vec", "fr.vec", "one.txt", "two.txt", "--mapping", hub, "--pair", "de-fr", "--both")
+    found = json.loads(works(*common, "--json", cwd=folder))["lexicons"]
+    assert [found[name]["scores"]["P@1"] for name in ("one.txt", "two.txt")] == [100, 0]
+    assert [found[name]["backward"]["n_covered"] for name in ("one.txt", "two.txt")] == [40, 20]
+    told = works(*common, cwd=folder)
+    assert told.count("forward:") == told.count("backward:") == 2
+    assert told.index("one.txt") < told.index("40 of 40") < told.index("two.txt") < told.index("20 of 20")
+
+
+@pytest.mark.parametrize("is_related", [True, False])
+def test_a_mapping_without_a_lexicon_says_when_it_failed(tmp_path, is_related):
+    pair = hidden(300, 15, noise=0.05)
+    write_vectors(tmp_path / "a.vec", pair.src)
+    write_vectors(tmp_path / "b.vec", pair.trg if is_related else hidden(300, 15, seed=3).trg)
+    write_lexicon = "".join(f"{one} {other}\n" for one, other in pair.lexicon.pairs)
+    (tmp_path / "a-b.txt").write_text(write_lexicon, encoding="utf-8")
+    common = ("align", "a.vec", "b.vec", "--method", "vecmap-unsupervised", "--set", "interval=4", "--out", "m")
+    done = xlembed(*common, cwd=tmp_path)
+    assert done.returncode == 0 and ("warning: m looks collapsed" in done.stderr) != is_related
+    used = xlembed("--backend", "numpy", "bli", "a.vec", "b.vec", "a-b.txt", "--mapping", "m", "--json", cwd=tmp_path)
+    assert ("warning: m was flagged as collapsed" in used.stderr) != is_related
+    assert (json.loads(used.stdout)["scores"]["P@1"] > 95) == is_related
+    assert "uses no lexicon: leave --lexicon out" in fails(*common, "--lexicon", "a-b.txt", cwd=tmp_path)
+
+
 def test_isometry_of_a_turned_copy(folder):
     found = json.loads(works("isometry", "de.vec", "fr.vec", "--lexicon", "de-fr.txt", "--json", cwd=folder))
     assert found["gromov_hausdorff"] < 1e-3 and found["relational_similarity"] > 0.999
@@ -111,6 +140,7 @@ def test_retrieve(folder, hub):
         (("align", "de.vec", "fr.vec", "--out", "o", "--method", "magic"), "unknown method 'magic': choose procrustes"),
         (("align", "de.vec", "fr.vec", "--out", "o", "--lexicon", "none"), "method procrustes needs a lexicon"),
         (("bli", "de.vec", "fr.vec", "en-de.txt", "--pos", "."), "holds none of test."),
+        (("--backend", "faiss", "bli", "de.vec", "fr.vec", "en-de.txt"), "unknown backend 'faiss': choose auto, numpy"),
         (("similarity", "de.vec", "fr.vec", "en-de.txt"), "en-de.txt:1: expected source word TAB target word TAB"),
         (("retrieve", "de.vec", "fr.vec", "en-de.txt", "none.txt"), "none.txt: no such file"),
         (("align", "de.vec", "fr.vec", "--out", "o", "--set", "steps"), "--set 'steps': name=value is needed"),

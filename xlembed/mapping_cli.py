@@ -51,7 +51,8 @@ def align(
     method: Annotated[
         str,
         typer.Option(
-            help="procrustes, refine, proc-b, ridge, cca, rcsls or contrastive (docs/mapping.md)."
+            help="procrustes, refine, proc-b, ridge, cca, rcsls, vecmap, vecmap-semi, contrastive, self-taught; without "
+            "a lexicon vecmap-unsupervised, muse, self-taught-unsupervised (docs/mapping.md)."
         ),
     ] = "procrustes",
     settings: Annotated[
@@ -85,7 +86,8 @@ def align(
         _tell_coverage(seed, src_vectors, trg_vectors)
     print(f"{out}: mapping written")
     if mapping.about.get("collapsed"):
-        say("warning: this mapping looks collapsed: it brings translations no nearer than chance; see its mapping.json")
+        say(f"warning: {out} looks collapsed: it brings words no nearer than self-learning from random pairs does "
+            "(confidence in its mapping.json); a small lexicon, or --lexicon identical with another method, may help")
 
 
 def seed_lexicon(name: str, src: WordVectors, trg: WordVectors) -> Lexicon | None:
@@ -196,7 +198,10 @@ def mapped(
 def bli(
     src: Source,
     trg: Target,
-    lexicon: Annotated[Path, typer.Argument(help="Test lexicon: two columns, one or several translations a word.")],
+    lexicons: Annotated[
+        list[Path],
+        typer.Argument(metavar="LEXICON...", help="Test lexicons: two columns, one or several translations a word."),
+    ],
     mapping: MappingFolder = None,
     pair: Pair = None,
     retrieval: Retrieval = "csls",
@@ -213,34 +218,44 @@ def bli(
     from xlembed.bli import by_band, by_part_of_speech, compare, evaluate_many, rank_words, read_parts_of_speech
     from xlembed.lexicon import read_lexicon
 
-    test = read_lexicon(lexicon)
+    tests = [read_lexicon(path) for path in lexicons]
     parts = read_parts_of_speech(pos) if pos is not None else None
     spaces = mapped(src, trg, mapping, pair, n)
-    directions = evaluate_many(*spaces, [test], retrieval, both_directions=both)
-    found: dict[str, Any] = directions[0].scores.as_json()
-    if both:
-        found["backward"] = directions[1].scores.as_json()
-    groups = {}
-    if bands:
-        groups["bands"] = by_band(directions[0].ranks)
-    if parts is not None:
-        groups["parts_of_speech"] = by_part_of_speech(*spaces, parts, retrieval)
-    for name, scores in groups.items():
-        found[name] = {part: None if one is None else one.as_json() for part, one in scores.items()}
-    if against is not None:
-        other = rank_words(*mapped(src, trg, against, pair, n), test, retrieval)
-        found["against"] = compare(other, directions[0].ranks).as_json()
-    if as_json:
-        print_json(found)
-        return
-    for one in directions:
+    directions = evaluate_many(*spaces, tests, retrieval, both_directions=both)
+    others = mapped(src, trg, against, pair, n) if against is not None else None
+    by_bands = [by_band(one.ranks) for one in directions[: len(tests)]] if bands else None
+    found: dict[str, dict[str, Any]] = {}
+    for place, test in enumerate(tests):
+        forward = directions[place]
+        one = found[test.name] = forward.scores.as_json()
         if both:
-            print(f"{one.direction}:")
-        _print_scores(one.scores)
-    for name, scores in groups.items():
-        _print_group(name.replace("_", " "), scores)
-    if against is not None:
-        _print_comparison(found["against"], against)
+            one["backward"] = directions[len(tests) + place].scores.as_json()
+        if by_bands is not None:
+            one["bands"] = _as_json(by_bands[place])
+        if others is not None:
+            one["against"] = compare(rank_words(*others, test, retrieval), forward.ranks).as_json()
+    by_part = None if parts is None else by_part_of_speech(*spaces, parts, retrieval)
+    if as_json:
+        whole = found[tests[0].name] if len(tests) == 1 else {"lexicons": found}
+        print_json(whole if by_part is None else {**whole, "parts_of_speech": _as_json(by_part)})
+        return
+    for place, test in enumerate(tests):
+        if len(tests) > 1:
+            print(f"{place and chr(10) or ''}{test.name}")
+        for one in directions[place :: len(tests)]:
+            if both:
+                print(f"{one.direction}:")
+            _print_scores(one.scores)
+        if by_bands is not None:
+            _print_group("bands", by_bands[place])
+        if against is not None:
+            _print_comparison(found[test.name]["against"], against)
+    if by_part is not None:
+        _print_group("parts of speech", by_part)
+
+
+def _as_json(groups: dict[str, BLIScores | None]) -> dict[str, Any]:
+    return {name: None if one is None else one.as_json() for name, one in groups.items()}
 
 
 def _print_scores(scores: BLIScores) -> None:
