@@ -51,8 +51,8 @@ def align(
     method: Annotated[
         str,
         typer.Option(
-            help="procrustes, refine, proc-b, ridge, cca, rcsls, vecmap, vecmap-semi, contrastive, self-taught; without "
-            "a lexicon vecmap-unsupervised, muse, self-taught-unsupervised (docs/mapping.md)."
+            help="procrustes, refine, proc-b, ridge, cca, rcsls, vecmap, vecmap-semi, contrastive, self-taught; "
+            "without a lexicon vecmap-unsupervised, muse, self-taught-unsupervised (docs/mapping.md)."
         ),
     ] = "procrustes",
     settings: Annotated[
