@@ -1,10 +1,11 @@
-# Two commands: `make demo` and `make test`. Each sets up all it needs in .venv, and is quick the second time.
+# Two commands: `make demo` and `make test` (and `make bench`). Each sets up all it needs in .venv, and is quick the
+# second time.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 OUT ?= demo-report
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow bench lint clean
 
 demo: $(VENV)/.ready
 	$(BIN)/xlembed demo --out $(OUT)
@@ -14,6 +15,10 @@ test: $(VENV)/.ready
 
 test-slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m pip install -q faiss-cpu polars pandas
+	$(BIN)/xlembed bench
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

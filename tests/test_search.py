@@ -211,6 +211,21 @@ def test_backends_by_name():
         backend("faiss")
 
 
+@pytest.mark.parametrize("kind", ["torch", "half"])
+def test_torch_keeps_its_threads(kind):
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        src, trg = spaces()
+        numba_search._search(src, trg, 3, 3, None, None, kind)
+        numba_search.fastest_products.__wrapped__()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_kind_of_products_is_measured_where_it_matters(monkeypatch):
     fastest = numba_search.fastest_products()
     assert fastest in ("numpy", "torch", "half")

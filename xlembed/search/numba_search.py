@@ -13,9 +13,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -51,7 +51,7 @@ def logsumexp(queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
     wide = keys.astype(np.float64)
     step = max(1, _BLOCK_NUMBERS // max(1, len(keys)))
     blocks = [queries[start : start + step] for start in range(0, len(queries), step)]
-    with ThreadPoolExecutor(n_cores()) as pool, _one_blas_thread():
+    with ThreadPoolExecutor(n_cores()) as pool, _one_thread_each():
         sums = list(pool.map(lambda block: numpy_search.logsumexp_of(block, wide, beta), blocks))
     return np.concatenate([np.empty(0), *sums])
 
@@ -91,7 +91,7 @@ def _search(
     rows = _side(len(src), k_src, products, products.src_error)
     columns = [_side(len(trg), k_trg, products, products.trg_error) for _ in range(n_threads if both else 0)]
     parts = _parts(len(src), n_threads)
-    with ThreadPoolExecutor(n_threads) as pool, _one_blas_thread():
+    with ThreadPoolExecutor(n_threads) as pool, _one_thread_each():
         list(pool.map(lambda at: _scan(products, parts[at], len(trg), both, rows,
                                        columns[at] if both else rows), range(n_threads)))  # fmt: skip
     forward = _best(src, trg, trg_bias, rows, k_src, products)
@@ -114,13 +114,18 @@ def _parts(n: int, n_parts: int) -> list[range]:
     return [range(first, stop) for first, stop in zip(ends[:-1], ends[1:], strict=True)]
 
 
-def _one_blas_thread() -> Any:
-    """Each of our threads makes its own products."""
-    if importlib.util.find_spec("threadpoolctl"):
-        import threadpoolctl
-
-        return threadpoolctl.threadpool_limits(1, "blas")
-    return nullcontext()
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Each of our threads makes its own products, alone; afterwards BLAS and torch have the threads that they had."""
+    has_control = importlib.util.find_spec("threadpoolctl")
+    with importlib.import_module("threadpoolctl").threadpool_limits(1, "blas") if has_control else nullcontext():
+        try:
+            torch = sys.modules.get("torch")
+            before = torch.get_num_threads() if torch else None
+            yield
+        finally:  # a thread that sets torch's number sets that of MKL for all
+            if before is not None:
+                torch.set_num_threads(before)
 
 
 # ---- products
@@ -145,16 +150,20 @@ def fastest_products() -> str:
     fast on others; numpy's BLAS does not know every processor, nor does torch's.
     """
     one = np.random.default_rng(0).normal(size=(TILE_ROWS, 256)).astype(np.float32)
-    zeros, part, seconds = np.zeros(len(one), np.float32), slice(0, TILE_ROWS), {}
-    with _one_blas_thread():
-        for kind in ("numpy", "torch", *(("half",) if has_bfloat16() else ())):
-            products, best = _products(kind, one, one, zeros, zeros), math.inf
-            for _ in range(5):  # the first prepares
-                begin = time.perf_counter()
-                products.tile(part, part)
-                best = min(best, time.perf_counter() - begin)
-            seconds[kind] = best
-    return min(seconds, key=seconds.__getitem__)
+    zeros, part = np.zeros(len(one), np.float32), slice(0, TILE_ROWS)
+
+    def seconds(kind: str) -> float:
+        products, best = _products(kind, one, one, zeros, zeros), math.inf
+        for _ in range(5):  # the first prepares
+            begin = time.perf_counter()
+            products.tile(part, part)
+            best = min(best, time.perf_counter() - begin)
+        return best
+
+    importlib.import_module("torch")
+    kinds = ("numpy", "torch", *(("half",) if has_bfloat16() else ()))
+    with _one_thread_each(), ThreadPoolExecutor(1) as pool:
+        return min(zip(pool.map(seconds, kinds), kinds, strict=True))[1]
 
 
 def _kind_of_products(n_similarities: int) -> str:
