@@ -92,6 +92,16 @@ def test_orthogonalised_now_and_then(monkeypatch, every, n_played, times):
     assert calls == pytest.approx([0.01 * every] * times)
 
 
+@pytest.mark.parametrize("dim", [6, 300])
+def test_an_orthogonalising_step_is_its_formula(dim):
+    """A large dim, too: a product that is written over what it reads is right for small matrices alone."""
+    weight = np.random.default_rng(0).normal(size=(dim, dim)) / np.sqrt(dim)
+    expected = 1.1 * weight - 0.1 * (weight @ weight.T) @ weight
+    found = torch.from_numpy(weight.astype(np.float32))
+    orthogonalise_in_place(found, 0.1)
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
+
+
 def test_orthogonalisation():
     weight = np.random.default_rng(0).normal(size=(6, 6)).astype(np.float32) / 3
     expected = 1.01 * weight - 0.01 * weight @ weight.T @ weight

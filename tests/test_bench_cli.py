@@ -19,6 +19,9 @@ def test_every_benchmark_says_what_it_is_and_has_a_main():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    tmp_path = tmp_path / "benchmarks"
+    tmp_path.mkdir()
+    (tmp_path.parent / "pyproject.toml").touch()
     (tmp_path / "good.py").write_text('"""Does\nits work.\n\nMore."""\nopen(__file__ + ".ran", "w")\n')
     (tmp_path / "bad.py").write_text('"""Fails."""\nraise SystemExit(3)\n')
     (tmp_path / "bli_table.py").write_text('"""Needs data."""\nraise SystemExit(4)\n')

@@ -281,3 +281,29 @@ def test_the_chosen_backend_is_what_searches():
     assert backend().__name__.endswith("numba_search")
     with pytest.raises(InputError, match="unknown backend 'faiss'"):
         choose("faiss")
+
+
+def test_no_key_and_no_place(search):
+    src, trg = spaces()
+    for forward, backward in (search.topk_both(src, trg, 0), search.topk_both(src[:3], trg, 0)):
+        assert forward.indices.shape[1] == backward.scores.shape[1] == 0
+    assert search.topk(src, trg, 0).indices.shape == (len(src), 0)
+    assert (search.logsumexp(src, trg[:0], 1.0) == -np.inf).all()
+    with pytest.raises(InputError, match="k is -1, it cannot be negative"):
+        search.topk(src, trg, -1)
+
+
+def test_numbers_that_the_search_must_not_write_to(search, recwarn):
+    src, trg = spaces()
+    src.flags.writeable = trg.flags.writeable = False
+    search.topk_both(src, trg, 3)
+    assert [str(warning.message) for warning in recwarn if "writable" in str(warning.message)] == []
+
+
+def test_great_numbers_per_key_that_leave_few_digits_for_similarities(search):
+    """Most scores tie after rounding, and ties go to the lower index everywhere."""
+    src, trg = spaces()
+    bias = np.full(len(trg), -1e6, dtype=np.float32)
+    found, expected = search.topk(src, trg, 10, bias), numpy_search.topk(src, trg, 10, bias)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    np.testing.assert_array_equal(found.scores, expected.scores)

@@ -13,6 +13,7 @@ from xlembed.options import AsJson, TopN, print_json
 from xlembed.progress import say
 
 if TYPE_CHECKING:
+    from xlembed.alignment.base import LinearMapping
     from xlembed.bli import BLIScores
     from xlembed.lexicon import Lexicon
     from xlembed.vectors import WordVectors
@@ -66,7 +67,7 @@ def align(
 ) -> None:
     """Map source vectors onto target vectors and save the mapping."""
     from xlembed.alignment.base import save_mapping
-    from xlembed.alignment.methods import fit_method, method_of
+    from xlembed.alignment.methods import fit_method, method_of, read_settings
     from xlembed.vectors import read_vectors
 
     wanted = method_of(method)
@@ -75,19 +76,20 @@ def align(
         options["steps"] = steps
     if wanted.lexicon == "none" and lexicon not in (None, "none"):
         raise InputError(f"method {method} uses no lexicon: leave --lexicon out")
+    read_settings(method, wanted.load()[1], options)  # before files are read
     src_vectors, trg_vectors = read_vectors(src, n), read_vectors(trg, n)
     seed = None if wanted.lexicon == "none" else seed_lexicon(lexicon or "identical", src_vectors, trg_vectors)
     mapping = fit_method(method, src_vectors, trg_vectors, seed, options)
     save_mapping(out, mapping)
+    if mapping.about.get("collapsed"):
+        say(f"warning: {out} looks collapsed: it brings words no nearer than self-learning from random pairs does "
+            "(confidence in its mapping.json); a small lexicon, or --lexicon identical with another method, may help")
     if as_json:
         print_json({"out": str(out), **mapping.about})
         return
     if seed is not None:
         _tell_coverage(seed, src_vectors, trg_vectors)
     print(f"{out}: mapping written")
-    if mapping.about.get("collapsed"):
-        say(f"warning: {out} looks collapsed: it brings words no nearer than self-learning from random pairs does "
-            "(confidence in its mapping.json); a small lexicon, or --lexicon identical with another method, may help")
 
 
 def seed_lexicon(name: str, src: WordVectors, trg: WordVectors) -> Lexicon | None:
@@ -172,10 +174,17 @@ def _options_of_languages(given: list[str]) -> dict[str, str]:
 def mapped(
     src: Path, trg: Path, mapping: Path | None, pair: str | None, n: int | None
 ) -> tuple[WordVectors, WordVectors]:
-    """Vectors of both sides in one space."""
+    """Vectors of both sides, read and brought into one space."""
+    from xlembed.vectors import read_vectors
+
+    fitted = _fitted(mapping, pair)
+    return _in_one_space(read_vectors(src, n), read_vectors(trg, n), fitted)
+
+
+def _fitted(mapping: Path | None, pair: str | None) -> LinearMapping | None:
+    """The mapping of a folder, of two of its languages where it is a hub's."""
     from xlembed.alignment.base import load_mapping
     from xlembed.alignment.hub import load_hub
-    from xlembed.vectors import read_vectors
 
     fitted = None
     if mapping is not None and (Path(mapping) / "hub.json").is_file():
@@ -187,7 +196,12 @@ def mapped(
         fitted = load_mapping(mapping)
     if fitted is not None and fitted.about.get("collapsed"):
         say(f"warning: {mapping} was flagged as collapsed when it was fitted")
-    src_vectors, trg_vectors = read_vectors(src, n), read_vectors(trg, n)
+    return fitted
+
+
+def _in_one_space(
+    src_vectors: WordVectors, trg_vectors: WordVectors, fitted: LinearMapping | None
+) -> tuple[WordVectors, WordVectors]:
     if fitted is not None:
         return fitted.map_src(src_vectors), fitted.map_trg(trg_vectors)
     if src_vectors.dim != trg_vectors.dim:
@@ -215,14 +229,19 @@ def bli(
     as_json: AsJson = False,
 ) -> None:
     """Bilingual dictionary induction: P@1/5/10 and MRR with 95 % intervals, and coverage."""
-    from xlembed.bli import by_band, by_part_of_speech, compare, evaluate_many, rank_words, read_parts_of_speech
+    from xlembed.bli import by_band, by_part_of_speech, compare, evaluate_many, read_parts_of_speech
     from xlembed.lexicon import read_lexicon
+    from xlembed.vectors import read_vectors
 
     tests = [read_lexicon(path) for path in lexicons]
     parts = read_parts_of_speech(pos) if pos is not None else None
-    spaces = mapped(src, trg, mapping, pair, n)
+    fitted, other = (_fitted(folder, pair) for folder in (mapping, against))
+    vectors = read_vectors(src, n), read_vectors(trg, n)
+    spaces = _in_one_space(*vectors, fitted)
     directions = evaluate_many(*spaces, tests, retrieval, both_directions=both)
-    others = mapped(src, trg, against, pair, n) if against is not None else None
+    others = None
+    if against is not None:
+        others = evaluate_many(*_in_one_space(*vectors, other), tests, retrieval, both_directions=False)
     by_bands = [by_band(one.ranks) for one in directions[: len(tests)]] if bands else None
     found: dict[str, dict[str, Any]] = {}
     for place, test in enumerate(tests):
@@ -233,7 +252,7 @@ def bli(
         if by_bands is not None:
             one["bands"] = _as_json(by_bands[place])
         if others is not None:
-            one["against"] = compare(rank_words(*others, test, retrieval), forward.ranks).as_json()
+            one["against"] = compare(others[place].ranks, forward.ranks).as_json()
     by_part = None if parts is None else by_part_of_speech(*spaces, parts, retrieval)
     if as_json:
         whole = found[tests[0].name] if len(tests) == 1 else {"lexicons": found}

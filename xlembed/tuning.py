@@ -1,8 +1,10 @@
-"""Settings for the libraries below numpy and torch, for programs to make before those are loaded."""
+"""Settings for the libraries below numpy and torch: some for programs to make before those are loaded."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 
@@ -19,3 +21,13 @@ def tune_libraries() -> None:
         about = cpuinfo.read_text(errors="replace").partition("\n\n")[0]
         if "AuthenticAMD" in about and all(f"avx512{part}" in about for part in ("f", "bw", "cd", "dq", "vl")):
             os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """Within it each product runs in one thread: for small ones, of which more threads cost more than they bring (much
+    more on busy cores), and for those of threads of our own. Nothing where threadpoolctl is not installed."""
+    if importlib.util.find_spec("threadpoolctl"):
+        import threadpoolctl
+
+        return threadpoolctl.threadpool_limits(1, "blas")
+    return nullcontext()

@@ -187,7 +187,8 @@ class Game:
 
 def orthogonalise_in_place(weight: Tensor, beta: float) -> None:
     """W <- (1 + beta) W - beta (W W^T) W (equation 7)."""
-    torch.addmm(weight, weight @ weight.T, weight, beta=1 + beta, alpha=-beta, out=weight)
+    product = weight @ weight.T @ weight  # apart: a product must not be written over what it reads
+    weight.mul_(1 + beta).sub_(product, alpha=beta)
 
 
 def _layer(rng: np.random.Generator, n_in: int, n_out: int, device: torch.device) -> tuple[Tensor, Tensor]:

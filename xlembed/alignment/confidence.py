@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xlembed.alignment.self_learning import Dictionary, SelfLearning, learn
-from xlembed.induction import best_both, pairs_of
+from xlembed.induction import induce
 from xlembed.normalize import unit
 from xlembed.types import Floats2d, Ints2d
 
@@ -68,7 +68,7 @@ def confidence(
 
 
 def _mutual(src: Floats2d, trg: Floats2d) -> Ints2d:
-    return pairs_of(*best_both(unit(src), unit(trg), "csls"), "mutual").rows
+    return induce(unit(src), unit(trg), "mutual", "csls").rows
 
 
 def _learn(spaces: Spaces, pairs: Ints2d, how: SelfLearning, seed: int) -> Dictionary:

@@ -9,12 +9,9 @@ analytic and go over all pairs at once, negatives being a sparse pattern of word
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +22,7 @@ from xlembed.induction import induce
 from xlembed.lexicon import CoveredPairs, Lexicon, need_covered
 from xlembed.normalize import UNIT_CENTER_UNIT, normalize, unit
 from xlembed.search.base import backend
+from xlembed.tuning import one_blas_thread
 from xlembed.types import Floats1d, Floats2d, Ints1d, Ints2d
 from xlembed.vectors import WordVectors
 
@@ -78,17 +76,8 @@ def fit(
             f"source vectors have dim {src.dim}, target vectors {trg.dim}: the contrastive method needs one dim"
         )
     covered = need_covered(lexicon, src, trg)
-    with _one_blas_thread():
+    with one_blas_thread():
         return _fitted(src, trg, lexicon.name, covered, settings, began)
-
-
-def _one_blas_thread() -> Any:
-    """The products are small: threads would wait for each other longer than they work, most of all on busy cores."""
-    if importlib.util.find_spec("threadpoolctl"):
-        import threadpoolctl
-
-        return threadpoolctl.threadpool_limits(1, "blas")
-    return nullcontext()
 
 
 def _fitted(

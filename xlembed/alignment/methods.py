@@ -22,7 +22,7 @@ class Method:
     module: str
     function: str
     settings: str
-    lexicon: Literal["needed", "optional", "none"]
+    lexicon: Literal["needed", "none"]
     about: str
     preset: tuple[tuple[str, Any], ...] = ()
 

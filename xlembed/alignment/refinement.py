@@ -85,7 +85,7 @@ def fit(
     about = {
         "method": "refine",
         **spaces.about,
-        "criterion": refined.criterion,
+        "criterion": [round(value, 6) for value in refined.criterion],
         "round": refined.round,
         "pairs_by_round": refined.pairs_by_round,
         "seconds": round(time.perf_counter() - begin, 2),
@@ -102,7 +102,7 @@ def refine(src: Floats2d, trg: Floats2d, weight: Floats2d, rounds: int, words: i
     best, best_value, values, n_pairs = weight, -np.inf, [], []
     for round_number in range(rounds + 1):
         value, pairs = _look(src, trg, weight, words, criterion_words)
-        values.append(round(value, 6))
+        values.append(value)
         if value > best_value:
             best, best_value = weight, value
         if round_number == rounds or len(pairs) < src.shape[1]:  # too few pairs to turn by

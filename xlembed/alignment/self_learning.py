@@ -7,8 +7,6 @@ and 3.3.
 
 from __future__ import annotations
 
-import importlib.util
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +16,7 @@ from xlembed.alignment.whitening import SMALLEST
 from xlembed.normalize import normalize
 from xlembed.progress import progress
 from xlembed.search.base import Neighbors, backend
+from xlembed.tuning import one_blas_thread
 from xlembed.types import Floats1d, Floats2d, Ints1d, Ints2d
 from xlembed.vectors import WordVectors
 
@@ -102,18 +101,9 @@ def pairs_rotation(src: Floats2d, trg: Floats2d, pairs: Ints2d) -> Floats2d:
     W = U V^T with X^T Z = U S V^T (Schoenemann 1966; Artetxe et al. 2016); single precision up to the product.
     """
     src_rows, trg_rows = pairs.T
-    with _one_blas_thread():
+    with one_blas_thread():
         u, _, vt = np.linalg.svd((src[src_rows].T @ trg[trg_rows]).astype(np.float64))
         return (u @ vt).astype(np.float32)
-
-
-def _one_blas_thread() -> AbstractContextManager:
-    """Small products: more threads cost more than they bring, much more where other programs run."""
-    if importlib.util.find_spec("threadpoolctl"):
-        import threadpoolctl
-
-        return threadpoolctl.threadpool_limits(1, "blas")
-    return nullcontext()
 
 
 # ---- dictionary induction

@@ -32,7 +32,8 @@ class SelfTaughtSettings:
     """supervised: the lexicon's pairs start refinement, and stay. unsupervised: self-learning starts from nothing.
 
     `words` of each side, the most frequent, are those among which mutual neighbours are sought for the second step.
-    cutoff, keep_prob and seed are those of `VecMapSettings`, the next two those of `ContrastiveSettings`.
+    refinement_rounds serves the supervised mode alone; cutoff, keep_prob and seed, those of `VecMapSettings`, the
+    unsupervised one. temperature and n_negatives are those of `ContrastiveSettings`.
     """
 
     mode: Literal["supervised", "unsupervised"] = "supervised"

@@ -149,7 +149,7 @@ def _learn(
 def _weights(src: Floats2d, trg: Floats2d, pairs: Ints2d, settings: VecMapSettings) -> tuple[tuple, bool]:
     """Both weights, and whether there were pairs enough to whiten by."""
     products, steps = pair_products(src, trg, pairs), settings.multi_step()
-    spans = min(rank(products.src), rank(products.trg)) >= min(src.shape[1], trg.shape[1])
+    spans = rank(products.src) == src.shape[1] and rank(products.trg) == trg.shape[1]
     if steps.whiten and not spans:
         steps = MultiStep(False, steps.src_reweight, steps.trg_reweight, None, None, steps.dim)
     return multi_step(products, steps), steps.whiten

@@ -13,17 +13,20 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from xlembed.errors import InputError
 from xlembed.search import kernels, numpy_search
 from xlembed.search.base import Neighbors
+from xlembed.tuning import one_blas_thread
 from xlembed.types import Floats1d, Floats2d
 
 TILE_ROWS = 1024
@@ -48,6 +51,8 @@ def topk_both(
 
 def logsumexp(queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
     """log of the sum over keys of exp(beta * similarity) of each query, (n_queries,) float64: numpy's, by threads."""
+    if not len(keys):
+        return np.full(len(queries), -np.inf)
     wide = keys.astype(np.float64)
     step = max(1, _BLOCK_NUMBERS // max(1, len(keys)))
     blocks = [queries[start : start + step] for start in range(0, len(queries), step)]
@@ -80,9 +85,11 @@ def _search(
     trg_bias: Floats1d | None, kind: str | None = None,
 ) -> tuple[Neighbors, Neighbors | None]:  # fmt: skip
     """Rows' k_src best and, unless k_trg is None, columns' k_trg best."""
+    if k_src < 0:
+        raise InputError(f"k is {k_src}, it cannot be negative")
     src, trg = (np.ascontiguousarray(matrix, dtype=np.float32) for matrix in (src, trg))
     both, k_src, k_trg = k_trg is not None, min(k_src, len(trg)), min(k_trg or 0, len(src))
-    if not len(src) or not len(trg):
+    if not len(src) or not len(trg) or not k_src or (both and not k_trg):
         return _nothing(src, k_src), _nothing(trg, k_trg) if both else None
     src_bias, trg_bias = (np.zeros(len(matrix), np.float32) if bias is None else bias.astype(np.float32)
                           for matrix, bias in ((src, src_bias), (trg, trg_bias)))  # fmt: skip
@@ -117,11 +124,10 @@ def _parts(n: int, n_parts: int) -> list[range]:
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Each of our threads makes its own products, alone; afterwards BLAS and torch have the threads that they had."""
-    has_control = importlib.util.find_spec("threadpoolctl")
-    with importlib.import_module("threadpoolctl").threadpool_limits(1, "blas") if has_control else nullcontext():
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else None
+    with one_blas_thread():
         try:
-            torch = sys.modules.get("torch")
-            before = torch.get_num_threads() if torch else None
             yield
         finally:  # a thread that sets torch's number sets that of MKL for all
             if before is not None:
@@ -193,6 +199,8 @@ def _single_products(
         trg = np.hstack([trg, ones[1], trg_bias[:, None]])
     room = threading.local()  # a tile of each thread's own: making one anew costs page faults
 
+    src_torch, trg_torch = (_as_torch(side) for side in (src, trg)) if with_torch else (None, None)
+
     def empty_tile(n_rows: int, n_columns: int) -> np.ndarray:
         if not hasattr(room, "tile"):
             room.tile = np.empty(TILE_ROWS * TILE_COLS, dtype=np.float32)
@@ -207,7 +215,7 @@ def _single_products(
 
         if not hasattr(room, "tile"):
             torch.set_num_threads(1)
-        one, other = (torch.from_numpy(part) for part in (src[rows], trg[columns]))
+        one, other = src_torch[rows], trg_torch[columns]
         out = empty_tile(len(one), len(other))
         torch.mm(one, other.T, out=torch.from_numpy(out))
         return out
@@ -225,6 +233,7 @@ def _half_products(src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: F
 
     has_bias = bool(src_bias.any() or trg_bias.any())
     # only differences count; from 0 up, sums near the threshold are positive, which are compared fastest
+    offset = float(abs(src_bias.min()) + abs(trg_bias.min()))  # which the scores' own rounding to float32 still sees
     src_bias, trg_bias = src_bias - src_bias.min(), trg_bias - trg_bias.min()
     wide_src, src_rounding = _half(torch, src, src_bias if has_bias else None, first=True)
     wide_trg, trg_rounding = _half(torch, trg, trg_bias if has_bias else None, first=False)
@@ -242,9 +251,9 @@ def _half_products(src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: F
     def errors(one: Floats2d, other: Floats2d, rounding: Floats1d, other_rounding: Floats1d) -> Floats1d:
         lengths, others = np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1)
         greatest = src_bias.max() + trg_bias.max()
-        summing = 1.05 * numpy_search.product_errors(one, other, np.array([4 * greatest]))
+        summing = (1 + 8 / one.shape[1]) * numpy_search.product_errors(one, other, np.array([4 * greatest]))
         rounded = rounding * (others + other_rounding).max() + lengths * other_rounding.max()
-        return _rounded_up(rounded + summing + 2.0**-22 * greatest)
+        return _rounded_up(rounded + summing + 2.0**-22 * (greatest + offset))
 
     return _Products(tile, errors(src, trg, src_rounding, trg_rounding), errors(trg, src, trg_rounding, src_rounding),
                      _HALF * 1.01, True)  # fmt: skip
@@ -252,7 +261,7 @@ def _half_products(src: Floats2d, trg: Floats2d, src_bias: Floats1d, trg_bias: F
 
 def _half(torch: Any, matrix: Floats2d, bias: Floats1d | None, first: bool) -> tuple[Any, Floats1d]:
     """bfloat16 rows, with the bias and ones beside them, and the length of what rounding took from each row."""
-    single = torch.from_numpy(matrix)
+    single = _as_torch(matrix)
     half = single.bfloat16()
     rounding = (half.float() - single).norm(dim=1).numpy() * 1.001
     if bias is not None:
@@ -263,6 +272,15 @@ def _half(torch: Any, matrix: Floats2d, bias: Floats1d | None, first: bool) -> t
         parts, ones = torch.stack(parts, dim=1), torch.ones(len(matrix), 3, dtype=torch.bfloat16)
         half = torch.cat([half, *((parts, ones) if first else (ones, parts))], dim=1)
     return half.contiguous(), rounding
+
+
+def _as_torch(matrix: Floats2d) -> Any:
+    """A tensor on the same memory; nothing writes to it, and torch's warning that it could is kept silent."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(matrix)
 
 
 def _rounded_up(errors: Floats1d) -> Floats1d:

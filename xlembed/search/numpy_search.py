@@ -6,15 +6,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from xlembed.errors import InputError
 from xlembed.search.base import Neighbors
 from xlembed.types import Floats1d, Floats2d, Ints1d
 
-_BLOCK_NUMBERS = 1 << 24  # similarities held at once: 64 MB
+_BLOCK_NUMBERS = 1 << 24  # similarities held at once: 64 MB in single, 128 MB in double precision
 _SINGLE = 2.0**-24  # half a unit in the last place of 1, float32
 
 
 def topk(queries: Floats2d, keys: Floats2d, k: int, key_bias: Floats1d | None = None) -> Neighbors:
     """The k best keys by queries @ keys.T + key_bias; k is cut to the number of keys."""
+    if k < 0:
+        raise InputError(f"k is {k}, it cannot be negative")
     k = min(k, len(keys))
     indices = np.empty((len(queries), k), dtype=np.int64)
     scores = np.empty((len(queries), k), dtype=np.float32)
@@ -43,8 +46,11 @@ def topk_both(
 def logsumexp(queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
     """log of the sum over keys of exp(beta * similarity) of each query, (n_queries,) float64, block by block.
 
-    In double precision, so that all backends' sums are the same float32 numbers.
+    In double precision: the sums of all backends agree to about 1e-15, and are the same float32 numbers but for one
+    that lies on the edge between two.
     """
+    if not len(keys):
+        return np.full(len(queries), -np.inf)
     sums, wide = np.empty(len(queries)), keys.astype(np.float64)
     for block in _blocks(len(queries), len(keys)):
         sums[block] = logsumexp_of(queries[block], wide, beta)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xlembed.errors import require
+from xlembed.errors import InputError, require
 from xlembed.search import numpy_search
 from xlembed.search.base import Neighbors
 from xlembed.types import Floats1d, Floats2d
@@ -21,6 +21,8 @@ def topk(
     """The k best keys by queries @ keys.T + key_bias; k is cut to the number of keys."""
     torch = require("torch", "static")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if k < 0:
+        raise InputError(f"k is {k}, it cannot be negative")
     k = min(k, len(keys))
     indices = np.empty((len(queries), k), dtype=np.int64)
     scores = np.empty((len(queries), k), dtype=np.float32)
