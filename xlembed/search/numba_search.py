@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,9 +98,9 @@ def _search(
     rows = _side(len(src), k_src, products, products.src_error)
     columns = [_side(len(trg), k_trg, products, products.trg_error) for _ in range(n_threads if both else 0)]
     parts = _parts(len(src), n_threads)
-    with ThreadPoolExecutor(n_threads) as pool, _one_thread_each():
-        list(pool.map(lambda at: _scan(products, parts[at], len(trg), both, rows,
-                                       columns[at] if both else rows), range(n_threads)))  # fmt: skip
+    with _one_thread_each():
+        _in_threads(lambda at: _scan(products, parts[at], len(trg), both, rows, columns[at] if both else rows),
+                    range(n_threads))  # fmt: skip
     forward = _best(src, trg, trg_bias, rows, k_src, products)
     if not both:
         return forward, None
@@ -119,6 +119,15 @@ def n_cores() -> int:
 def _parts(n: int, n_parts: int) -> list[range]:
     ends = np.linspace(0, n, n_parts + 1).astype(int)
     return [range(first, stop) for first, stop in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def _in_threads(function: Callable[[Any], None], parts: Sequence[Any]) -> None:
+    """A thread a part; one part alone needs none."""
+    if len(parts) == 1:
+        function(parts[0])
+        return
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(function, parts))
 
 
 @contextmanager
@@ -332,8 +341,7 @@ def _best(queries: Floats2d, keys: Floats2d, bias: Floats1d, side: _Side, k: int
     def score(part: range) -> None:
         kernels.best_of(queries, keys, bias, side.state, part.start, part.stop, indices, scores)
 
-    with ThreadPoolExecutor(n_cores()) as pool:
-        list(pool.map(score, _parts(len(queries), n_cores())))
+    _in_threads(score, _parts(len(queries), min(n_cores(), -(-len(queries) // TILE_ROWS))))
     crowded = np.flatnonzero(fills < 0)
     if len(crowded):
         if products.is_half:
