@@ -56,3 +56,8 @@ def pairs_of(forward: Neighbors, backward: Neighbors, direction: str) -> Induced
         return InducedPairs(np.concatenate([ahead[0], back[0]]), np.concatenate([ahead[1], back[1]]))
     is_mutual = best_src[best_trg] == src_rows
     return InducedPairs(ahead[0][is_mutual], ahead[1][is_mutual])
+
+
+def of_new_words(found: Ints2d, given: Ints2d) -> Ints2d:
+    """The pairs of which neither word is in a given pair, in their order; both (n_pairs, 2)."""
+    return found[~np.isin(found[:, 0], given[:, 0]) & ~np.isin(found[:, 1], given[:, 1])]

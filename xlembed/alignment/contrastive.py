@@ -18,7 +18,7 @@ import numpy as np
 from xlembed.alignment.base import LinearMapping
 from xlembed.alignment.procrustes import rotation
 from xlembed.errors import InputError, require
-from xlembed.induction import induce
+from xlembed.induction import induce, of_new_words
 from xlembed.lexicon import CoveredPairs, Lexicon, need_covered
 from xlembed.normalize import UNIT_CENTER_UNIT, normalize, unit
 from xlembed.search.base import backend
@@ -131,7 +131,7 @@ def augment(
     """The pairs, and mutual nearest neighbours by CSLS of which neither word is in them (Li et al. 2022, section 2)."""
     mapped = [unit(side[: settings.max_augmented] @ weight) for side, weight in zip((src, trg), maps, strict=True)]
     found = induce(*mapped, "mutual", "csls").rows
-    new = found[~np.isin(found[:, 0], pairs.rows[:, 0]) & ~np.isin(found[:, 1], pairs.rows[:, 1])]
+    new = of_new_words(found, pairs.rows)
     weights = np.full(len(new), settings.augmented_weight)
     return Pairs(np.concatenate([pairs.rows, new]), np.concatenate([pairs.weights, weights]))
 

@@ -11,7 +11,7 @@ import numpy as np
 from xlembed.alignment.base import LinearMapping
 from xlembed.alignment.procrustes import rotation
 from xlembed.errors import InputError
-from xlembed.induction import best_both, pairs_of
+from xlembed.induction import best_both, of_new_words, pairs_of
 from xlembed.lexicon import Lexicon, need_covered
 from xlembed.normalize import UNIT_CENTER_UNIT, normalize, unit
 from xlembed.types import Floats2d, Ints2d
@@ -134,8 +134,7 @@ def fit_proc_b(
         weight = rotation(spaces.src[pairs[:, 0]], spaces.trg[pairs[:, 1]])
         top_src, top_trg = _mapped_tops(spaces.src, spaces.trg, weight, settings.words)
         found = pairs_of(*best_both(top_src, top_trg, "nn"), "mutual").rows
-        is_new = ~(np.isin(found[:, 0], spaces.seed[:, 0]) | np.isin(found[:, 1], spaces.seed[:, 1]))
-        pairs = np.concatenate([spaces.seed, found[is_new][:most]])
+        pairs = np.concatenate([spaces.seed, of_new_words(found, spaces.seed)[:most]])
         n_pairs.append(len(pairs))
     weight = rotation(spaces.src[pairs[:, 0]], spaces.trg[pairs[:, 1]])
     about = {

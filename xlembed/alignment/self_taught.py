@@ -17,7 +17,7 @@ import numpy as np
 from xlembed.alignment import contrastive, refinement, vecmap
 from xlembed.alignment.base import LinearMapping
 from xlembed.errors import InputError
-from xlembed.induction import induce
+from xlembed.induction import induce, of_new_words
 from xlembed.lexicon import Lexicon, cover
 from xlembed.normalize import UNIT_CENTER_UNIT, unit
 from xlembed.types import Ints2d
@@ -82,9 +82,8 @@ def fit(
         raise InputError("self-taught in mode supervised needs a lexicon")
     else:
         given, first = cover(lexicon, src, trg).rows, refinement.fit(src, trg, lexicon, settings.refinement())
-    found = _mutual(first, src, trg, settings.words)
-    is_new = ~np.isin(found[:, 0], given[:, 0]) & ~np.isin(found[:, 1], given[:, 1])
-    rows = np.concatenate([given, found[is_new]])
+    new = of_new_words(_mutual(first, src, trg, settings.words), given)
+    rows = np.concatenate([given, new])
     pairs = Lexicon([(src.words[one], trg.words[other]) for one, other in rows.tolist()], "self-taught")
     second = contrastive.fit(src, trg, pairs, settings.contrastive())
     about: dict[str, Any] = {
@@ -92,7 +91,7 @@ def fit(
         **{key: first.about[key] for key in _TOLD if key in first.about},
         "dim": src.dim,
         "first": first.about["method"],
-        "induced": int(is_new.sum()),
+        "induced": len(new),
         "iterations": second.about["iterations"],
         "loss": second.about["loss"],
         "seconds": round(time.perf_counter() - begin, 2),
