@@ -1,0 +1,1 @@
+"""Translation for translate-train and translate-test: four routes behind one interface, a file each."""
