@@ -1,21 +1,22 @@
-"""`xlembed tag` and `xlembed nli`: static systems on one's own files, from the command line."""
+"""`xlembed tag`, `nli` and `topic`: static systems on one's own files, from the command line."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from baselines.corpora import read_items
+from baselines import translate_cli
+from baselines.corpora import NOUNS, TAGGING, read_items, texts_of
 from baselines.features import WordFeatures, word_features
+from baselines.models import HYPOTHESIS_ONLY, MODELS, model_type, read_settings
 from baselines.predictions import RunSettings, make_predictions, write_predictions
-from baselines.settings import TrainSettings
 from xlembed.errors import InputError, require
 from xlembed.files import write_text
 from xlembed.languages import language_code
 
+# Annotations are evaluated here, not put off: those of the commands name variables of the functions around them.
 Vectors = Annotated[Path, typer.Option(help="Vectors of the language.")]
 Mapping = Annotated[
     Path | None,
@@ -24,12 +25,20 @@ Mapping = Annotated[
 Lang = Annotated[str | None, typer.Option(help="ISO 639 code of the language.", callback=language_code)]
 
 
+_GROUPS = {
+    "tag": (("ner", "pos"), "Train a tagger (NER, parts of speech) on word vectors, and run it on mapped languages."),
+    "nli": (("nli",), "Train an NLI classifier on word vectors, and run it on mapped languages."),
+    "topic": (("topic",), "Train a classifier of texts on word vectors, and run it on mapped languages."),
+}
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this package."""
-    for name, kind, what in (("tag", "ner", "an NER tagger"), ("nli", "nli", "an NLI classifier")):
-        group = typer.Typer(help=f"Train {what} on word vectors, and run it on mapped languages.", no_args_is_help=True)
-        group.command("train")(_train_command(kind))
-        group.command("predict")(_predict_command(kind))
+    translate_cli.command(app)
+    for name, (kinds, about) in _GROUPS.items():
+        group = typer.Typer(help=about, no_args_is_help=True)
+        group.command("train")(_train_command(kinds))
+        group.command("predict")(_predict_command(kinds))
         app.add_typer(group, name=name)
 
 
@@ -43,38 +52,80 @@ def features_of(vectors: Path, mapping: Path | None, lang: str | None, n: int | 
     return word_features(load_mapping(mapping).map_src(read) if mapping else normalize(read), lang)
 
 
-def _train_command(kind: str) -> Callable[..., Any]:
+def _train_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
+    names = "; ".join(f"{one.name}: {one.about}" for one in MODELS[kinds[0]])
+
     def train(
         data: Annotated[Path, typer.Argument(help="Training data in the source language.")],
         dev: Annotated[Path, typer.Option(help="Dev data in the source language; decides when to stop.")],
         vectors: Vectors,
         out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model.")],
+        kind: Annotated[str, typer.Option(help=f"{' or '.join(kinds)}.")] = kinds[0],
+        model: Annotated[str | None, typer.Option(help=f"{names}. The first is the default.")] = None,
+        settings: Annotated[
+            list[str] | None, typer.Option("--set", help="A setting of the model, as name=value; may be repeated.")
+        ] = None,
         lang: Lang = "en",
         seed: Annotated[int, typer.Option()] = 1,
-        epochs: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+        epochs: Annotated[int | None, typer.Option(min=1, help="At most so many (networks).")] = None,
         n: Annotated[int | None, typer.Option("--n", min=1, help="Words to read from the vectors.")] = None,
     ) -> None:
-        """Train on the source language."""
+        """Train on the source language. Ctrl-C ends the training early; the best model so far is saved."""
+        if kind not in kinds:
+            raise InputError(f"--kind {kind!r}: choose {' or '.join(kinds)}")
+        chosen = model_type(kind, model)
+        given = _settings(settings or []) | ({} if epochs is None else {"max_epochs": epochs})
+        read = read_settings(chosen.settings, given, f"model {chosen.name}")
         require("torch", "static")
-        from baselines.classifiers import train_classifier
-        from baselines.metrics import dev_scorer
+        from baselines.metrics import MAIN_METRIC, dev_scorer
         from baselines.saving import save_static
-        from baselines.taggers import train_tagger
 
         items, dev_items = read_items(kind, data, lang), read_items(kind, dev, lang)
-        fit = train_tagger if kind == "ner" else train_classifier
         features = features_of(vectors, None, lang, n)
-        model = fit(items, dev_items, features, dev_scorer(kind), TrainSettings(max_epochs=epochs), seed)
-        save_static(out, kind, model)
-        print(f"{out}: dev {max(model.curve.dev):.2f} at epoch {model.curve.best_epoch}, {model.curve.seconds:.0f} s")
+        trained = chosen.train(items, dev_items, features, dev_scorer(kind), read, seed)
+        save_static(out, kind, chosen.name, trained)
+        curve = trained.curve
+        print(f"{out}: {chosen.name}, dev {MAIN_METRIC[kind]} {max(curve.dev):.2f} at epoch {curve.best_epoch}, "
+              f"{curve.seconds:.0f} s" + (" (stopped early)" if curve.interrupted else ""))
+        for name, score in _floors(kind, items, dev_items, features, seed):
+            print(f"  beside it on dev: {name} {score:.2f}")
 
     return train
 
 
-def _predict_command(kind: str) -> Callable[..., Any]:
+def _floors(
+    kind: str, items: list, dev_items: list, features: WordFeatures, seed: int
+) -> Iterator[tuple[str, float]]:
+    """What one gets without reading the text, and for pairs without reading the premise."""
+    from baselines.majority import majority
+    from baselines.metrics import dev_scorer
+
+    score, gold = dev_scorer(kind), [item.gold for item in dev_items]
+    yield "majority", score(gold, majority(kind, items, dev_items))
+    if kind == "nli":
+        floor = model_type(kind, HYPOTHESIS_ONLY)
+        trained = floor.train(items, dev_items, features, score, floor.settings(), seed)
+        yield HYPOTHESIS_ONLY, max(trained.curve.dev)
+
+
+def _settings(given: list[str]) -> dict[str, Any]:
+    """name=value texts as TOML values; what is none (a bare word) stays text."""
+    values = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {text!r}: name=value is needed")
+        try:
+            values[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key] = value
+    return values
+
+
+def _predict_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
     def predict(
         model: Annotated[Path, typer.Argument(help="Folder that train --out wrote.")],
-        data: Annotated[Path, typer.Argument(help="Sentences or pairs; gold is not needed.")],
+        data: Annotated[Path, typer.Argument(help=f"{NOUNS[kinds[0]].capitalize()}; gold is not needed.")],
         vectors: Vectors,
         out: Annotated[
             Path, typer.Option("--out", "-o", help=".jsonl: prediction file for `xlembed score`; else text.")
@@ -85,13 +136,14 @@ def _predict_command(kind: str) -> Callable[..., Any]:
     ) -> None:
         """Predict in the language of the vectors."""
         require("torch", "static")
-        from baselines.saving import load_static
+        from baselines.saving import kind_of, load_static
 
-        trained = load_static(model, kind)
+        kind = kind_of(model)
+        trained = load_static(model, kind if kind in kinds else kinds[0])
         items = read_items(kind, data, lang)
         predicted = trained.predict(items, features_of(vectors, mapping, lang, n))
         write_output(out, kind, items, predicted, RunSettings(kind, kind, model.name, lang or "und", data.name))
-        print(f"{out}: {len(items)} {'sentences' if kind == 'ner' else 'pairs'}")
+        print(f"{out}: {len(items)} {NOUNS[kind]}")
 
     return predict
 
@@ -102,11 +154,11 @@ def write_output(out: Path, kind: str, items: list, predicted: list, run: RunSet
         if any(item.gold is None for item in items):
             raise InputError(f"{out}: a .jsonl holds gold beside predictions and the input has none: write a .tsv")
         write_predictions(out, make_predictions(run, items, predicted))
-    elif kind == "ner":
+    elif kind in TAGGING:
         write_text(out, "".join(
             "".join(f"{word}\t{tag}\n" for word, tag in zip(item.words, tags, strict=True)) + "\n"
             for item, tags in zip(items, predicted, strict=True)))  # fmt: skip
     else:
-        rows = [f"{label}\t{item.premise}\t{item.hypothesis}\n"
-                for item, label in zip(items, predicted, strict=True)]  # fmt: skip
-        write_text(out, "label\tpremise\thypothesis\n" + "".join(rows))
+        columns = "premise\thypothesis" if kind == "nli" else "text"
+        rows = ["\t".join([label, *texts_of(item)]) + "\n" for item, label in zip(items, predicted, strict=True)]
+        write_text(out, f"label\t{columns}\n" + "".join(rows))

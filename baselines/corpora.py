@@ -1,29 +1,34 @@
-"""Readers of labelled task data: tagged sentences (NER) and sentence pairs (NLI)."""
+"""Readers of labelled task data: tagged sentences (NER, POS), sentence pairs (NLI) and single texts (topics)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines
 
+KINDS = ("ner", "pos", "nli", "topic")
+TAGGING = ("ner", "pos")  # a tag a word; the others give a label a text
+NOUNS = {"ner": "sentences", "pos": "sentences", "nli": "pairs", "topic": "texts"}
 NLI_LABELS = ("entailment", "neutral", "contradiction")
 _LABEL_SPELLINGS = {"contradictory": "contradiction", "entails": "entailment"}
-_TAG = re.compile(r"O|[BI]-[^\s-]\S*")
+_TAGS = {"ner": (re.compile(r"O|[BI]-[^\s-]\S*"), "O, B-X or I-X"), "pos": (re.compile(r"\S+"), "any word")}
+_TEXT = ("text", "sentence")
 _PREMISE = ("premise", "sentence1", "sentence_a")
 _HYPOTHESIS = ("hypothesis", "sentence2", "sentence_b")
 _LABEL = ("label", "gold_label", "entailment_judgment")
+_TOPIC = ("label", "category", "topic", "class")
 _ID = ("id", "pair_id")
 
 
 @dataclass(frozen=True)
 class TaggedSentence:
-    """Words of one sentence and their IOB2 tags; `tags` is None where the file has no gold."""
+    """Words of one sentence and their tags, IOB2 for NER; `tags` is None where the file has no gold."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...] | None = None
@@ -46,14 +51,29 @@ class SentencePair:
         return self.label
 
 
-def read_tagged(path: str | Path, lang: str | None = None) -> list[TaggedSentence]:
-    """Sentences of a CoNLL-style file: token, separator, IOB2 tag a line; a blank line ends a sentence.
+@dataclass(frozen=True)
+class LabelledText:
+    """A text and its class; `label` is None where the file has no gold."""
+
+    text: str
+    label: str | None = None
+
+    @property
+    def gold(self) -> str | None:
+        return self.label
+
+
+Item = TaggedSentence | SentencePair | LabelledText
+
+
+def read_tagged(path: str | Path, lang: str | None = None, kind: str = "ner") -> list[TaggedSentence]:
+    """Sentences of a CoNLL-style file: token, separator, tag a line; a blank line ends a sentence.
 
     The separator is the file's own: TAB if its first token line has one, else one space. Tokens may hold
     other white space (U+00A0, U+3000). All lines have as many columns as the first: one (tokens alone, no
     gold), or the tag last and the token first, or second where a number counts the tokens (WikiNEuRal). A
-    `lang:` prefix of the tokens (PAN-X) is cut. Tags are O, B-X, I-X; an I-X that follows nothing of its
-    type is kept as it is (metrics.py says how it is read). Raises InputError with the line.
+    `lang:` prefix of the tokens (PAN-X) is cut. Tags of kind ner are O, B-X, I-X, those of kind pos any; an I-X that
+    follows nothing of its type is kept as it is (metrics.py says how it is read). Raises InputError with the line.
     """
     sentences: list[TaggedSentence] = []
     rows: list[tuple[str, str | None]] = []
@@ -63,7 +83,7 @@ def read_tagged(path: str | Path, lang: str | None = None) -> list[TaggedSentenc
             _close(rows, sentences)
         elif not line.startswith("-DOCSTART-"):
             columns = columns or _columns(line)
-            token, tag = _split_token(line, columns, path, number)
+            token, tag = _split_token(line, columns, kind, path, number)
             rows.append((token.removeprefix(f"{lang}:") if lang and token != f"{lang}:" else token, tag))
     _close(rows, sentences)
     if not sentences:
@@ -85,16 +105,17 @@ def _columns(line: str) -> _Columns:
     return _Columns(separator, len(fields), token=int(len(fields) > 2 and fields[0] in ("0", "1")))
 
 
-def _split_token(line: str, columns: _Columns, path: str | Path, number: int) -> tuple[str, str | None]:
+def _split_token(line: str, columns: _Columns, kind: str, path: str | Path, number: int) -> tuple[str, str | None]:
+    pattern, allowed = _TAGS[kind]
     fields = line.split(columns.separator)
     if columns.n == 1:
         if len(fields) > 1 or "\t" in line:
             raise at(path, number, "has a tag, the lines before it have none: give every token a tag or none")
         return line, None
-    if len(fields) != columns.n or not fields[columns.token] or not _TAG.fullmatch(fields[-1]):
+    if len(fields) != columns.n or not fields[columns.token] or not pattern.fullmatch(fields[-1]):
         name = "TAB" if columns.separator == "\t" else "space"
         layout = f"token {name} tag" if columns.n == 2 else f"{columns.n} columns with the tag last"
-        raise at(path, number, f"expected {layout} (O, B-X or I-X), found {line[:60]!r}")
+        raise at(path, number, f"expected {layout} ({allowed}), found {line[:60]!r}")
     return fields[columns.token], fields[-1]
 
 
@@ -112,21 +133,13 @@ def read_pairs(path: str | Path) -> list[SentencePair]:
     The spellings of SNLI, SICK, XNLI and AmericasNLI are known. Labels travel as names, in lower case; rows
     without an agreed label ("-", SNLI) are left out. Raises InputError with the line.
     """
-    lines = numbered_lines(path)
-    first = next(lines, None)
-    if first is None:
-        raise at(path, None, "is empty: a header with premise, hypothesis and label is read")
-    header = [name.strip().lower() for name in first[1].split("\t")]
+    rows = _rows(path, "premise, hypothesis and label")
+    header = next(rows)[1]
     premise = _column(header, _PREMISE, path)
     hypothesis = _column(header, _HYPOTHESIS, path)
     label = _column(header, _LABEL, path, required=False)
     pairs = []
-    for number, line in lines:
-        if not line:
-            continue
-        fields = line.split("\t")
-        if len(fields) != len(header):
-            raise at(path, number, f"has {len(fields)} columns, the header has {len(header)}")
+    for number, fields in rows:
         gold = None if label is None else _nli_label(fields[label], path, number)
         if gold == "-":
             continue
@@ -136,6 +149,41 @@ def read_pairs(path: str | Path) -> list[SentencePair]:
     if not pairs:
         raise at(path, None, "holds a header and no pairs")
     return pairs
+
+
+def read_texts(path: str | Path) -> list[LabelledText]:
+    """Texts of a TSV file with a header that names text and (for gold) label: SIB-200's spelling is known as well.
+
+    Raises InputError with the line.
+    """
+    rows = _rows(path, "text and label")
+    header = next(rows)[1]
+    text, label = _column(header, _TEXT, path), _column(header, _TOPIC, path, required=False)
+    texts = []
+    for number, fields in rows:
+        gold = None if label is None else fields[label].strip()
+        if not fields[text].strip() or gold == "":
+            raise at(path, number, "has an empty text or label")
+        texts.append(LabelledText(fields[text].strip(), gold))
+    if not texts:
+        raise at(path, None, "holds a header and no texts")
+    return texts
+
+
+def _rows(path: str | Path, columns: str) -> Iterator[tuple[int, list[str]]]:
+    """Numbered rows of a TSV file, the header (in lower case) first; all have as many fields as it."""
+    header: list[str] | None = None
+    for number, line in numbered_lines(path):
+        fields = line.split("\t")
+        if header is None:
+            header = [name.strip().lower() for name in fields]
+            yield number, header
+        elif line:
+            if len(fields) != len(header):
+                raise at(path, number, f"has {len(fields)} columns, the header has {len(header)}")
+            yield number, fields
+    if header is None:
+        raise at(path, None, f"is empty: a header with {columns} is read")
 
 
 def _column(header: list[str], names: Sequence[str], path: str | Path, required: bool = True) -> int | None:
@@ -155,31 +203,37 @@ def _nli_label(text: str, path: str | Path, number: int) -> str:
     return label
 
 
-def read_items(kind: str, path: str | Path, lang: str | None = None) -> list[TaggedSentence] | list[SentencePair]:
-    """Items of one file by kind of task, ner or nli."""
-    if kind not in ("ner", "nli"):
-        raise InputError(f"unknown kind of task {kind!r}: choose ner or nli")
-    return read_tagged(path, lang) if kind == "ner" else read_pairs(path)
+def read_items(kind: str, path: str | Path, lang: str | None = None) -> list[Item]:
+    """Items of one file by kind of task: ner, pos, nli or topic."""
+    if kind not in KINDS:
+        raise InputError(f"unknown kind of task {kind!r}: choose {', '.join(KINDS)}")
+    if kind in TAGGING:
+        return read_tagged(path, lang, kind)
+    return read_pairs(path) if kind == "nli" else read_texts(path)
 
 
-def gold_hash(items: Iterable[TaggedSentence | SentencePair]) -> str:
+def gold_hash(items: Iterable[Item]) -> str:
     """SHA-256 over texts and gold, in order: two prediction files with one hash answer the same questions."""
     digest = hashlib.sha256()
     for item in items:
-        if isinstance(item, TaggedSentence):
-            record = [list(item.words), item.gold]
-        else:
-            record = [item.premise, item.hypothesis, item.gold]
+        record = [*texts_of(item), item.gold]
         digest.update(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n")
     return digest.hexdigest()
 
 
-def without_gold(items: Sequence[TaggedSentence | SentencePair]) -> list:
+def texts_of(item: Item) -> list:
+    """What a system may read of an item: a list of words, two texts, or one."""
+    if isinstance(item, TaggedSentence):
+        return [list(item.words)]
+    return [item.premise, item.hypothesis] if isinstance(item, SentencePair) else [item.text]
+
+
+def without_gold(items: Sequence[Item]) -> list:
     """The items as a system may see them at test time."""
     return [replace(item, **{"tags" if isinstance(item, TaggedSentence) else "label": None}) for item in items]
 
 
-def need_gold(items: Sequence[TaggedSentence | SentencePair], what: str) -> None:
+def need_gold(items: Sequence[Item], what: str) -> None:
     """Raise InputError unless every item has gold."""
     if not items:
         raise InputError(f"{what}: no items")

@@ -1,30 +1,48 @@
 """The floor of each task: what one scores without reading the text.
 
-NLI: the most frequent training label. NER: the most frequent tag is O, whose F1 is 0; a floor that finds
-something is asked for, so every maximal run of capitalised words becomes the training data's most frequent
-entity type.
+NLI and topics: the most frequent training label. POS: the most frequent tag. NER: the most frequent tag is O, whose
+F1 is 0; a floor that finds something is asked for, so every maximal run of capitalised words becomes the training
+data's most frequent entity type.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from baselines.corpora import SentencePair, TaggedSentence, need_gold
+from baselines.corpora import Item, TaggedSentence, need_gold
 
 
-def majority_label(train: Sequence[SentencePair], n: int) -> list[str]:
+def majority(kind: str, train: Sequence[Item], items: Sequence[Item]) -> list:
+    """Predictions of the floor for a kind of task."""
+    if kind == "ner":
+        return majority_tags(train, items)
+    if kind == "pos":
+        return [[majority_tag(train)] * len(sentence.words) for sentence in items]
+    return majority_label(train, len(items))
+
+
+def majority_tag(train: Sequence[TaggedSentence]) -> str:
+    """The most frequent tag of the training data; of equals the alphabetically first."""
+    need_gold(train, "training data")
+    return _most_frequent(tag for sentence in train for tag in sentence.tags)
+
+
+def majority_label(train: Sequence[Item], n: int) -> list[str]:
     """The most frequent training label, n times; of equals the alphabetically first."""
     need_gold(train, "training data")
-    counts = Counter(pair.label for pair in train)
-    return [min(counts, key=lambda label: (-counts[label], label))] * n
+    return [_most_frequent(item.label for item in train)] * n
 
 
 def majority_type(train: Sequence[TaggedSentence]) -> str:
     """The most frequent entity type of the training data."""
     need_gold(train, "training data")
-    counts = Counter(tag[2:] for sentence in train for tag in sentence.tags if tag.startswith("B-"))
-    return min(counts, key=lambda label: (-counts[label], label), default="PER")
+    return _most_frequent((tag[2:] for sentence in train for tag in sentence.tags if tag.startswith("B-")), "PER")
+
+
+def _most_frequent(labels: Iterable[str], default: str | None = None) -> str | None:
+    counts = Counter(labels)
+    return min(counts, key=lambda label: (-counts[label], label), default=default)
 
 
 def majority_tags(train: Sequence[TaggedSentence], sentences: Sequence[TaggedSentence]) -> list[list[str]]:

@@ -1,11 +1,12 @@
-"""The one scorer: span F1 for tagging, accuracy and macro-F1 for classification.
+"""The one scorer: span F1 for NER, accuracy for POS tags, accuracy and macro-F1 for classification.
 
-Scores are sums over items (sentences or pairs), so that a resample of the items is a resample of the rows
-of a small integer matrix: `item_counts` makes the matrix, `score_of` turns its column sums into figures.
+Scores are sums over items (sentences, pairs or texts), so that a resample of the items is a resample of the rows
+of a small integer matrix: `item_counts` makes the matrix, `scores_of` turns its column sums into figures.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +15,14 @@ import numpy as np
 from baselines.corpora import NLI_LABELS
 from xlembed.types import Ints2d
 
-MAIN_METRIC = {"ner": "f1", "nli": "accuracy"}
+MAIN_METRIC = {"ner": "f1", "pos": "accuracy", "nli": "accuracy", "topic": "accuracy"}
 METRIC_NAMES = {
     "ner": "span F1 (micro, %; IOB2, an I- that follows nothing of its type opens a span: seqeval's default mode)",
+    "pos": "accuracy over words (%)",
     "nli": "accuracy (%)",
+    "topic": "accuracy (%)",
 }
+OTHER_METRICS = {"ner": ("precision", "recall"), "pos": (), "nli": ("macro_f1",), "topic": ("macro_f1",)}
 
 
 @dataclass(frozen=True)
@@ -49,25 +53,44 @@ def spans(tags: Sequence[str]) -> set[Span]:
 
 
 def item_counts(kind: str, gold: Sequence, predicted: Sequence) -> Ints2d:
-    """One row an item. ner: correct, predicted, gold spans. nli: a one-hot cell of the confusion matrix.
+    """One row an item. ner: correct, predicted, gold spans. pos: correct words, words.
 
-    The confusion matrix is flattened: column gold * 3 + predicted, labels in the order of NLI_LABELS.
+    nli, topic: a one-hot cell of the confusion matrix, flattened; see `_confusion_counts`.
     """
-    rows = np.zeros((len(gold), 3 if kind == "ner" else len(NLI_LABELS) ** 2), dtype=np.int64)
+    if kind == "ner":
+        counts = [_span_counts(g, p) for g, p in zip(gold, predicted, strict=True)]
+    elif kind == "pos":
+        counts = [_word_counts(g, p) for g, p in zip(gold, predicted, strict=True)]
+    else:
+        labels = NLI_LABELS if kind == "nli" else sorted(set(gold))
+        return _confusion_counts(labels, gold, predicted)
+    return np.array(counts, dtype=np.int64).reshape(len(counts), 3 if kind == "ner" else 2)
+
+
+def _span_counts(gold: Sequence[str], predicted: Sequence[str]) -> tuple[int, int, int]:
+    gold_spans, predicted_spans = spans(gold), spans(predicted)
+    return len(gold_spans & predicted_spans), len(predicted_spans), len(gold_spans)
+
+
+def _word_counts(gold: Sequence[str], predicted: Sequence[str]) -> tuple[int, int]:
+    return sum(g == p for g, p in zip(gold, predicted, strict=True)), len(gold)
+
+
+def _confusion_counts(labels: Sequence[str], gold: Sequence[str], predicted: Sequence[str]) -> Ints2d:
+    """Column gold * (n_labels + 1) + predicted; the last of a row takes predictions that are no label of gold."""
+    number = {label: i for i, label in enumerate(labels)}
+    n = len(labels)
+    rows = np.zeros((len(gold), n * (n + 1)), dtype=np.int64)
     for row, g, p in zip(rows, gold, predicted, strict=True):
-        if kind == "ner":
-            gold_spans, predicted_spans = spans(g), spans(p)
-            row[:] = len(gold_spans & predicted_spans), len(predicted_spans), len(gold_spans)
-        else:
-            row[NLI_LABELS.index(g) * len(NLI_LABELS) + NLI_LABELS.index(p)] = 1
+        row[number[g] * (n + 1) + number.get(p, n)] = 1
     return rows
 
 
 def scores_of(kind: str, sums: Ints2d) -> dict[str, np.ndarray]:
     """Figures in percent from column sums of `item_counts`, (n_resamples, n_columns) -> (n_resamples,) each.
 
-    ner: precision, recall, f1 = 2 correct / (predicted + gold). nli: accuracy, macro_f1 (the mean over
-    labels that occur in gold or prediction, as scikit-learn has it).
+    ner: precision, recall, f1 = 2 correct / (predicted + gold). pos: accuracy. nli, topic: accuracy, macro_f1 (the
+    mean over labels that occur in gold or prediction, as scikit-learn has it; for topic, over the labels of gold).
     """
     sums = np.atleast_2d(sums).astype(np.float64)
     if kind == "ner":
@@ -77,9 +100,12 @@ def scores_of(kind: str, sums: Ints2d) -> dict[str, np.ndarray]:
             "precision": 100 * _ratio(correct, n_predicted),
             "recall": 100 * _ratio(correct, n_gold),
         }
-    confusion = sums.reshape(len(sums), len(NLI_LABELS), len(NLI_LABELS))
-    correct = np.diagonal(confusion, axis1=1, axis2=2)
-    total = confusion.sum(axis=1) + confusion.sum(axis=2)
+    if kind == "pos":
+        return {"accuracy": 100 * _ratio(sums[:, 0], sums[:, 1])}
+    n = (math.isqrt(1 + 4 * sums.shape[1]) - 1) // 2  # n (n + 1) columns
+    confusion = sums.reshape(len(sums), n, n + 1)
+    correct = np.diagonal(confusion, axis1=1, axis2=2)  # (n_resamples, n)
+    total = confusion[:, :, :n].sum(axis=1) + confusion.sum(axis=2)
     occurs = total > 0
     macro = (_ratio(2 * correct, total) * occurs).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1)
     return {

@@ -12,11 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from baselines.corpora import SentencePair, TaggedSentence, gold_hash, need_gold
+from baselines.corpora import KINDS, TAGGING, Item, gold_hash, need_gold
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines, write_text
-
-TASKS = ("ner", "nli")
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class RunSettings:
     """What made a prediction file: enough to tell it from every other."""
 
     task: str  # name of the task in the experiment, e.g. "wikiann"
-    kind: str  # "ner" or "nli"
+    kind: str  # one of KINDS
     system: str
     lang: str
     split: str = "test"
@@ -36,7 +34,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class PredictionSet:
-    """Gold and predicted, item by item: tag lists (ner) or labels (nli)."""
+    """Gold and predicted, item by item: lists of tags (ner, pos) or labels (nli, topic)."""
 
     run: RunSettings
     gold_sha256: str
@@ -47,9 +45,7 @@ class PredictionSet:
         return len(self.gold)
 
 
-def make_predictions(
-    run: RunSettings, items: Sequence[TaggedSentence | SentencePair], predicted: Sequence
-) -> PredictionSet:
+def make_predictions(run: RunSettings, items: Sequence[Item], predicted: Sequence) -> PredictionSet:
     """Join items with predictions; refuses another number of items, or of tags in a sentence."""
     need_gold(items, f"{run.task} {run.lang} {run.split}")
     predictions = PredictionSet(run, gold_hash(items), [item.gold for item in items], list(predicted))
@@ -63,7 +59,7 @@ def check_lengths(predictions: PredictionSet, where: str) -> None:
         raise InputError(
             f"{where}: {len(predictions.predicted)} predictions for {len(predictions.gold)} gold items"
         )
-    if predictions.run.kind == "ner":
+    if predictions.run.kind in TAGGING:
         for i, (gold, predicted) in enumerate(zip(predictions.gold, predictions.predicted, strict=True)):
             if len(gold) != len(predicted):
                 raise InputError(
@@ -102,8 +98,8 @@ def read_predictions(path: str | Path) -> PredictionSet:
             raise at(path, number, "is not a line of a prediction file (id, gold, predicted)") from None
     if header is None:
         raise at(path, None, "is empty, a prediction file begins with its header")
-    if header.get("kind") not in TASKS:
-        raise at(path, 1, f"has the unknown kind {header.get('kind')!r}: ner or nli")
+    if header.get("kind") not in KINDS:
+        raise at(path, 1, f"has the unknown kind {header.get('kind')!r}: {', '.join(KINDS)} are known")
     if header.get("n") != len(gold):
         raise at(path, None, f"holds {len(gold)} items, its header says {header.get('n')}: run it again")
     try:

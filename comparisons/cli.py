@@ -122,7 +122,7 @@ def score_file(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score one prediction file: span F1 (ner) or accuracy and macro-F1 (nli), with 95 % intervals."""
+    """Score one prediction file: span F1 (ner), accuracy (pos), accuracy and macro-F1 (nli, topic); 95 % intervals."""
     from dataclasses import asdict
 
     from baselines.corpora import read_items
@@ -144,7 +144,7 @@ def score_file(
 
 
 def encoder_finetune(
-    kind: Annotated[str, typer.Argument(help="ner (token classification) or nli (sentence pairs).")],
+    kind: Annotated[str, typer.Argument(help="ner, pos (a tag a word), nli (sentence pairs) or topic (texts).")],
     data: Annotated[Path, typer.Argument(help="Training data in the source language.")],
     dev: Annotated[Path, typer.Option(help="Dev data in the source language; the best epoch on it is kept.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the fine-tuned model.")],
@@ -189,7 +189,7 @@ def encoder_predict(
 ) -> None:
     """Predict with a fine-tuned encoder, zero-shot in any language."""
     from baselines.cli import write_output
-    from baselines.corpora import read_items
+    from baselines.corpora import NOUNS, read_items
     from baselines.predictions import RunSettings
     from xlembed.errors import require
 
@@ -201,4 +201,4 @@ def encoder_predict(
     items = read_items(tuned.kind, data, lang)
     run = RunSettings(tuned.kind, tuned.kind, model.name, lang, data.name, tuned.seed)
     write_output(out, tuned.kind, items, tuned.predict(items), run)
-    print(f"{out}: {len(items)} {'sentences' if tuned.kind == 'ner' else 'pairs'}")
+    print(f"{out}: {len(items)} {NOUNS[tuned.kind]}")

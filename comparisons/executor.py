@@ -8,6 +8,7 @@ and a changed setting or file makes just its own cells run again.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import platform
 import shutil
@@ -88,11 +89,13 @@ class Run:
                         yield Cell(task, system, lang, seed, key, path, missing)
 
     def _key(self, task: Task, system: System, lang: str, seed: int | None) -> str:
-        return _hash({"model": self.model_key(task, system, seed), "lang": lang,
+        runner = self.runners[system.name]
+        return _hash({"model": self.model_key(task, system, seed, runner.trained_in(lang)), "lang": lang,
+                      "system": runner.identity(lang),
                       "test": self._hash_of(task.test.format(lang=lang)),
-                      "inputs": [self._hash_path(p) for p in self.runners[system.name].inputs(lang)]})  # fmt: skip
+                      "inputs": [self._hash_path(p) for p in runner.inputs(lang)]})  # fmt: skip
 
-    def model_key(self, task: Task, system: System, seed: int | None) -> str:
+    def model_key(self, task: Task, system: System, seed: int | None, langs: tuple[str, ...]) -> str:
         """Hash of all that determines a trained model."""
         runner = self.runners[system.name]
         settings = system.settings.get(task.kind)
@@ -103,9 +106,11 @@ class Run:
             "train": [asdict(part) | {"sha256": self._hash_of(part.file)} for part in task.train],
             "dev": [asdict(part) | {"sha256": self._hash_of(part.file)} for part in task.dev],
             "type": system.type,
-            "system": runner.identity(),
+            "system": [runner.identity(lang) for lang in langs],
+            "model": system.models[task.kind].name if task.kind in system.models else None,
             "settings": asdict(settings) if settings else None,
-            "inputs": [self._hash_path(p) for p in runner.inputs(self.experiment.source)],
+            "langs": list(langs),
+            "inputs": [self._hash_path(p) for lang in langs for p in runner.inputs(lang)],
             "seed": seed,
         })  # fmt: skip
 
@@ -127,7 +132,7 @@ class Run:
             self.runners[name].check(lang)
         n_all = sum(cell.missing is None for cell in self.cells)
         say(f"{self.experiment.name}: {n_all - len(todo)} of {n_all} cells are there, {len(todo)} to compute")
-        for group in _by_model(todo):
+        for group in self._by_model(todo):
             self._execute_group(group)
         shutil.rmtree(self.out / "models", ignore_errors=True)
 
@@ -142,6 +147,15 @@ class Run:
     def _test_items(self, task: Task, lang: str) -> list:
         return read_items(task.kind, self.resolve(task.test.format(lang=lang)), lang)
 
+    def _by_model(self, cells: list[Cell]) -> Iterator[list[Cell]]:
+        """Neighbouring cells that one trained model serves."""
+
+        def model_of(cell: Cell) -> tuple:
+            return cell.task.name, cell.system.name, cell.seed, self.runners[cell.system.name].trained_in(cell.lang)
+
+        for _, group in itertools.groupby(cells, key=model_of):
+            yield list(group)
+
     def _execute_group(self, group: list[Cell]) -> None:
         """Train one model (or load the one that an earlier run saved) and predict its languages."""
         task, system, seed = group[0].task, group[0].system, group[0].seed
@@ -150,8 +164,9 @@ class Run:
             + f": {', '.join(cell.lang for cell in group)}")  # fmt: skip
         train = read_parts(task.kind, task.train, self.experiment.source, self.resolve)
         dev = read_parts(task.kind, task.dev, self.experiment.source, self.resolve)
-        folder = self.out / "models" / self.model_key(task, system, seed)[:16]
-        model = runner.model(task.kind, train, dev, seed, folder)
+        langs = runner.trained_in(group[0].lang)
+        folder = self.out / "models" / self.model_key(task, system, seed, langs)[:16]
+        model = runner.model(task.kind, train, dev, seed, folder, langs)
         for cell in group:
             items = self._test_items(task, cell.lang)
             begin = time.perf_counter()
@@ -184,19 +199,6 @@ def read_cell(cell: Cell) -> PredictionSet | None:
 
 def is_done(cell: Cell) -> bool:
     return read_cell(cell) is not None
-
-
-def _by_model(cells: list[Cell]) -> Iterator[list[Cell]]:
-    """Neighbouring cells that one trained model serves."""
-    group: list[Cell] = []
-    for cell in cells:
-        same = group and (cell.task, cell.system, cell.seed) == (group[0].task, group[0].system, group[0].seed)
-        if group and not same:
-            yield group
-            group = []
-        group.append(cell)
-    if group:
-        yield group
 
 
 def _hash(value: Any) -> str:

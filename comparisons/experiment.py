@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from baselines.corpora import SentencePair, TaggedSentence, read_items
-from baselines.settings import TrainSettings
+from baselines.corpora import KINDS, Item, read_items
+from baselines.models import MODELS, OPTION, ModelType, model_type, read_settings
+from baselines.translation.base import route_of
 from comparisons.finetune_settings import FinetuneSettings
 from comparisons.published import find_reference, published_rows
+from xlembed.alignment.methods import method_of
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines
 from xlembed.languages import is_language_code
 
-KINDS = ("ner", "nli")
+DIRECTIONS = ("train", "train-all", "test")
 SYSTEM_TYPES = ("majority", "static", "encoder")
 
 Resolver = Callable[[str], Path]
@@ -52,6 +54,16 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Translate:
+    """How a system meets other languages in translation: `direction` is train, train-all or test."""
+
+    direction: str
+    route: str
+    languages: list[str]
+    options: dict[str, Any] = field(default_factory=dict)  # of the route, and project, vectors, lexicon, mapping
+
+
+@dataclass(frozen=True)
 class System:
     """A system of one type; `settings` by task kind."""
 
@@ -64,8 +76,11 @@ class System:
     vectors: str | None = None  # static: template with {lang}
     languages: list[str] = field(default_factory=list)  # static: languages with vectors
     lexicon: str | None = None  # static: template with {lang}, or "identical"
+    mapping: str = "procrustes"  # static: a method of `xlembed align`
+    models: dict[str, ModelType] = field(default_factory=dict)  # static: kind -> tagger or classifier
     bli: str | None = None  # static: test lexicon, template with {lang}
     n_words: int | None = None
+    translate: Translate | None = None  # static, encoder
     note: str = ""
 
 
@@ -129,7 +144,7 @@ def _task(raw: dict[str, Any]) -> Task:
     _refuse_unknown(raw, {f.name for f in fields(Task)}, where)
     kind = _need(raw, "kind", str, where)
     if kind not in KINDS:
-        raise InputError(f"{where}: unknown kind {kind!r}: choose {' or '.join(KINDS)}")
+        raise InputError(f"{where}: unknown kind {kind!r}: choose {', '.join(KINDS)}")
     test = _need(raw, "test", str, where)
     if "{lang}" not in test:
         raise InputError(f"{where}: test = {test!r} must hold {{lang}}")
@@ -181,7 +196,8 @@ def _parts(raw: dict[str, Any], key: str, where: str) -> list[DataPart]:
 
 def _system(raw: dict[str, Any], seeds: list[int]) -> System:
     where = f"system {raw.get('name', '?')!r}"
-    _refuse_unknown(raw, ({f.name for f in fields(System)} - {"settings"}) | set(KINDS), where)
+    known = ({f.name for f in fields(System)} - {"settings", "models"}) | set(KINDS) | set(OPTION.values())
+    _refuse_unknown(raw, known, where)
     kind = _need(raw, "type", str, where)
     if kind not in SYSTEM_TYPES:
         raise InputError(f"{where}: unknown type {kind!r}: choose {', '.join(SYSTEM_TYPES)}")
@@ -194,15 +210,32 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
             _need(raw, key, str, where)
     if kind == "encoder":
         _need(raw, "model", str, where)
-    record = TrainSettings if kind == "static" else FinetuneSettings
+    models = {one: model_type(one, raw.get(OPTION[one])) for one in KINDS if MODELS[one]} if kind == "static" else {}
+    if "mapping" in raw:
+        method_of(raw["mapping"])
     settings = {}
     if kind != "majority":
         for task_kind in KINDS:
-            given = raw.get(task_kind, {})
-            _refuse_unknown(given, {f.name for f in fields(record)}, f"{where}, [{task_kind}]")
-            settings[task_kind] = record(**given)
-    plain = {k: v for k, v in raw.items() if k not in KINDS and k != "seeds"}
-    return System(**plain, seeds=list(seeds), settings=settings)
+            record = models[task_kind].settings if task_kind in models else FinetuneSettings
+            settings[task_kind] = read_settings(record, raw.get(task_kind, {}), f"{where}, [{task_kind}]")
+    elsewhere = {*KINDS, *OPTION.values(), "seeds", "translate"}
+    plain = {k: v for k, v in raw.items() if k not in elsewhere}
+    translate = _translate(raw["translate"], kind, where) if "translate" in raw else None
+    return System(**plain, seeds=list(seeds), settings=settings, models=models, translate=translate)
+
+
+def _translate(raw: Any, system_type: str, where: str) -> Translate:
+    where = f"{where}, translate"
+    if system_type == "majority" or not isinstance(raw, dict):
+        raise InputError(f"{where}: a table for a static system or an encoder is needed")
+    direction, route = _need(raw, "direction", str, where), _need(raw, "route", str, where)
+    if direction not in DIRECTIONS:
+        raise InputError(f"{where}: direction = {direction!r}: choose {', '.join(DIRECTIONS)}")
+    known = {field.name for field in fields(route_of(route).load()[1])} | {"project", "vectors", "lexicon", "mapping"}
+    options = {key: value for key, value in raw.items() if key not in ("direction", "route", "languages")}
+    _refuse_unknown(options, known, where)
+    method_of(options.get("mapping", "vecmap"))
+    return Translate(direction, route, _codes(raw, "languages", where), options)
 
 
 def _need(raw: dict[str, Any], key: str, kind: type, where: str) -> Any:
@@ -224,7 +257,7 @@ def _refuse_unknown(raw: dict[str, Any], known: set[str], where: str) -> None:
 
 def read_parts(
     kind: str, parts: list[DataPart], lang: str, resolve: Resolver
-) -> list[TaggedSentence] | list[SentencePair]:
+) -> list[Item]:
     """All items of the parts, in order."""
     items: list = []
     for part in parts:

@@ -26,7 +26,17 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from baselines.corpora import NLI_LABELS, SentencePair, TaggedSentence, need_gold
+from baselines.corpora import (
+    KINDS,
+    NLI_LABELS,
+    TAGGING,
+    Item,
+    LabelledText,
+    SentencePair,
+    TaggedSentence,
+    need_gold,
+    texts_of,
+)
 from baselines.metrics import MAIN_METRIC, score
 from comparisons.encoders import FoundEncoder, find_encoder
 from comparisons.finetune_settings import FinetuneSettings
@@ -36,7 +46,8 @@ from xlembed.files import read_json, replacing, write_json
 from xlembed.progress import progress, say
 
 _IGNORED = -100  # cross_entropy's ignore_index: subwords on which no tag is read
-_MODEL_CLASS = {"ner": AutoModelForTokenClassification, "nli": AutoModelForSequenceClassification}
+_MODEL_CLASS = {kind: AutoModelForTokenClassification if kind in TAGGING else AutoModelForSequenceClassification
+                for kind in KINDS}  # fmt: skip
 
 
 @dataclass
@@ -103,21 +114,27 @@ def load_finetuned(folder: Path) -> FinetunedEncoder:
 def finetune(
     encoder: FoundEncoder,
     kind: str,
-    train: Sequence[TaggedSentence] | Sequence[SentencePair],
-    dev: Sequence[TaggedSentence] | Sequence[SentencePair],
+    train: Sequence[Item],
+    dev: Sequence[Item],
     settings: FinetuneSettings = FinetuneSettings(),
     seed: int = 1,
 ) -> FinetunedEncoder:
     """Fine-tune on `train`, keep the epoch that scores best on `dev` (both in the source language)."""
     need_gold(train, "training data")
     need_gold(dev, "dev data")
-    labels = list(NLI_LABELS) if kind == "nli" else sorted({tag for item in train for tag in item.tags})
+    labels = _labels(kind, train)
     tuned = _fresh(encoder, kind, labels, settings, seed)
     begin = time.perf_counter()
     with _seeded(seed):
         _train(tuned, train, dev, np.random.default_rng(seed))
     tuned.seconds = round(time.perf_counter() - begin, 2)
     return tuned
+
+
+def _labels(kind: str, train: Sequence[Item]) -> list[str]:
+    if kind == "nli":
+        return list(NLI_LABELS)
+    return sorted({tag for item in train for tag in item.tags} if kind in TAGGING else {item.label for item in train})
 
 
 def _fresh(
@@ -211,10 +228,10 @@ def _linear(n_steps: int, warmup: float) -> Callable[[int], float]:
 
 
 def _examples(tuned: FinetunedEncoder, items: Sequence) -> list[dict[str, list[int]]]:
-    """Inputs with labels: for tagging one a window, labels on first subwords; for pairs one a pair."""
+    """Inputs with labels: for tagging one a window, labels on first subwords; for pairs and texts one an item."""
     number = {label: i for i, label in enumerate(tuned.labels)}
-    if tuned.kind == "nli":
-        return [x | {"labels": number[pair.label]} for x, pair in zip(_pairs(tuned, items), items, strict=True)]
+    if tuned.kind not in TAGGING:
+        return [x | {"labels": number[item.label]} for x, item in zip(_texts(tuned, items), items, strict=True)]
     examples = []
     for window in _windows(tuned, items):
         labels = [_IGNORED] * len(window.input_ids)
@@ -234,13 +251,10 @@ def _windows(tuned: FinetunedEncoder, items: Sequence[TaggedSentence]) -> list[W
     ]
 
 
-def _pairs(tuned: FinetunedEncoder, items: Sequence[SentencePair]) -> list[dict[str, list[int]]]:
-    encoded = tuned.words.tokenizer(
-        [pair.premise for pair in items],
-        [pair.hypothesis for pair in items],
-        truncation="longest_first",
-        max_length=_max_length(tuned),
-    )
+def _texts(tuned: FinetunedEncoder, items: Sequence[SentencePair] | Sequence[LabelledText]) -> list[dict]:
+    """Subwords of pairs, or of single texts, cut to the window."""
+    columns = zip(*(texts_of(item) for item in items), strict=True)
+    encoded = tuned.words.tokenizer(*map(list, columns), truncation="longest_first", max_length=_max_length(tuned))
     keys = [key for key in ("input_ids", "token_type_ids") if key in encoded]
     return [{key: encoded[key][i] for key in keys} for i in range(len(items))]
 
@@ -287,8 +301,8 @@ def _logits(tuned: FinetunedEncoder, batch: dict[str, torch.Tensor]) -> torch.Te
 @torch.inference_mode()
 def _predict(tuned: FinetunedEncoder, items: Sequence, what: str) -> list:
     tuned.model.eval()
-    if tuned.kind == "nli":
-        examples = _pairs(tuned, items)
+    if tuned.kind not in TAGGING:
+        examples = _texts(tuned, items)
         predicted: list = [None] * len(items)
     else:
         windows = _windows(tuned, items)
@@ -298,7 +312,7 @@ def _predict(tuned: FinetunedEncoder, items: Sequence, what: str) -> list:
         for batch in _by_length(examples, 2 * tuned.settings.batch_size):
             best = _logits(tuned, _collate(tuned, [examples[i] for i in batch])).argmax(-1).tolist()
             for i, row in zip(batch, best, strict=True):
-                if tuned.kind == "nli":
+                if tuned.kind not in TAGGING:
                     predicted[i] = tuned.labels[row]
                     continue
                 tags = predicted[windows[i].sentence]

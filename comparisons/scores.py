@@ -133,8 +133,10 @@ def _flags(predictions: Sequence[PredictionSet], by_seed: dict[str, dict[str, fl
     for p, seed in zip(predictions, by_seed, strict=True):
         if p.run.settings.get("system_type") == "majority":
             continue
-        if p.run.kind == "nli" and len(set(p.predicted)) == 1:
+        if p.run.kind in ("nli", "topic") and len(set(p.predicted)) == 1:
             flags.append(f"seed {seed} predicts one label only")
+        if p.run.kind == "pos" and len({tag for tags in p.predicted for tag in tags}) == 1:
+            flags.append(f"seed {seed} predicts one tag only")
         if p.run.kind == "ner" and by_seed[seed]["f1"] == 0:
             flags.append(f"seed {seed} finds no entity rightly")
     return flags

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from baselines.majority import majority_label, majority_tags
+from baselines.features import WordFeatures
+from baselines.majority import majority
 from baselines.metrics import MAIN_METRIC, dev_scorer
 from baselines.saving import load_static, save_static
 from baselines.spaces import IDENTICAL, SharedSpace
 from comparisons.encoders import find_encoder
 from comparisons.experiment import Experiment, Resolver, System
+from comparisons.translated import TranslatedRunner
 from xlembed.errors import require
 from xlembed.files import sha256_of
 from xlembed.progress import say
@@ -36,30 +38,43 @@ class Runner(Protocol):
     def check(self, lang: str) -> None:
         """Raise InputError if what the system needs for a language cannot be used."""
 
+    def trained_in(self, lang: str) -> tuple[str, ...]:
+        """Languages of the training data of the model that predicts a language: the source, but for translations."""
+
     def inputs(self, lang: str) -> list[Path]:
         """Files besides the task data that its predictions in a language depend on."""
 
-    def identity(self) -> Any:
-        """What else tells its models from others (JSON)."""
+    def identity(self, lang: str) -> Any:
+        """What else tells its models, and its predictions in a language, from others (JSON)."""
 
-    def model(self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path) -> Model:
-        """Load the model saved in `folder`, or train it and save it there."""
+    def model(
+        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:
+        """Load the model saved in `folder`, or train it on data of some languages and save it there."""
 
 
 def runner_of(experiment: Experiment, system: System, resolve: Resolver) -> Runner:
     """The runner of a system. Raises InputError when its files or its encoder cannot be had."""
     if system.type == "majority":
-        return MajorityRunner()
+        return MajorityRunner(experiment.source)
+    runner = _trained_runner(experiment, system, resolve)
+    return runner if system.translate is None else TranslatedRunner(runner, experiment, system, resolve)
+
+
+def _trained_runner(experiment: Experiment, system: System, resolve: Resolver) -> Runner:
     if system.type == "static":
         require("torch", "static")
         return StaticRunner(experiment, system, resolve)
     require("torch", "contextual")
     require("transformers", "contextual")
-    return EncoderRunner(system)
+    return EncoderRunner(system, experiment.source)
 
 
 class MajorityRunner:
     """The floor."""
+
+    def __init__(self, source: str):
+        self.source = source
 
     def why_not(self, lang: str) -> str | None:
         return None
@@ -67,15 +82,20 @@ class MajorityRunner:
     def check(self, lang: str) -> None:
         pass
 
+    def trained_in(self, lang: str) -> tuple[str, ...]:
+        return (self.source,)
+
     def inputs(self, lang: str) -> list[Path]:
         return []
 
-    def identity(self) -> Any:
+    def identity(self, lang: str) -> Any:
         return None
 
-    def model(self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path) -> Model:
+    def model(
+        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:
         def predict(items: Sequence, lang: str) -> list:
-            return majority_tags(train, items) if kind == "ner" else majority_label(train, len(items))
+            return majority(kind, train, items)
 
         return Model(predict, {"train_seconds": 0.0, "n_parameters": 0, "n_trained": 0}, {})
 
@@ -86,7 +106,8 @@ class StaticRunner:
     def __init__(self, experiment: Experiment, system: System, resolve: Resolver):
         self.system = system
         self.source = experiment.source
-        self.space = SharedSpace(experiment.source, self._vectors(resolve), self._lexicon(resolve), system.n_words)
+        self.space = SharedSpace(experiment.source, self._vectors(resolve), self._lexicon(resolve), system.n_words,
+                                 method=system.mapping)  # fmt: skip
 
     def _vectors(self, resolve: Resolver) -> Callable[[str], Path]:
         return lambda lang: resolve(self.system.vectors.format(lang=lang))
@@ -101,22 +122,28 @@ class StaticRunner:
     def check(self, lang: str) -> None:
         self.space.mapped(lang)
 
+    def trained_in(self, lang: str) -> tuple[str, ...]:
+        return (self.source,)
+
     def inputs(self, lang: str) -> list[Path]:
         languages = [self.source] if lang == self.source else [self.source, lang]
         paths = [self.space.vectors_of(one) for one in languages]
         lexicon = self.space.lexicon_of(lang) if lang != self.source else IDENTICAL
         return paths if lexicon == IDENTICAL else [*paths, Path(lexicon)]
 
-    def identity(self) -> Any:
-        return {"n_words": self.system.n_words, "steps": list(self.space.steps), "lexicon": self.system.lexicon}
+    def identity(self, lang: str) -> Any:
+        return {"n_words": self.system.n_words, "steps": list(self.space.steps), "lexicon": self.system.lexicon,
+                "mapping": self.system.mapping}  # fmt: skip
 
-    def model(self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path) -> Model:
-        features = self.space.features(self.source)
+    def model(
+        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:
+        features = self.space.features_of_all(langs)
         if (folder / "model.json").is_file():
             trained = load_static(folder)
         else:
-            trained = self._train(kind, train, dev, seed)
-            save_static(folder, kind, trained)
+            trained = self._train(kind, train, dev, seed, features)
+            save_static(folder, kind, self.system.models[kind].name, trained)
         return Model(
             lambda items, lang: trained.predict(items, self.space.features(lang)),
             {
@@ -124,32 +151,30 @@ class StaticRunner:
                 "n_parameters": trained.n_parameters,
                 "n_trained": trained.n_parameters,
             },
-            {"dev": trained.curve.dev, "best_epoch": trained.curve.best_epoch,
+            {"model": self.system.models[kind].name, "dev": trained.curve.dev, "best_epoch": trained.curve.best_epoch,
              "words": len(features.vectors), "dim": features.vectors.dim},
         )  # fmt: skip
 
-    def _train(self, kind: str, train: Sequence, dev: Sequence, seed: int) -> Any:
-        from baselines.classifiers import train_classifier
-        from baselines.taggers import train_tagger
-
-        fit = train_tagger if kind == "ner" else train_classifier
-        trained = fit(
+    def _train(self, kind: str, train: Sequence, dev: Sequence, seed: int, features: WordFeatures) -> Any:
+        trained = self.system.models[kind].train(
             train,
             dev,
-            self.space.features(self.source),
+            features,
             dev_scorer(kind),
             self.system.settings[kind],
             seed,
         )
+        if trained.curve.interrupted:
+            raise KeyboardInterrupt  # half a training is no cell
         say(f"  dev {MAIN_METRIC[kind]} {max(trained.curve.dev):.2f}, {trained.curve.seconds:.0f} s")
         return trained
 
 
 class EncoderRunner:
-    """Fine-tuned multilingual encoders, zero-shot."""
+    """Fine-tuned multilingual encoders."""
 
-    def __init__(self, system: System):
-        self.system = system
+    def __init__(self, system: System, source: str):
+        self.system, self.source = system, source
         self.encoder = find_encoder(system.model, say=say)
 
     def why_not(self, lang: str) -> str | None:
@@ -158,14 +183,19 @@ class EncoderRunner:
     def check(self, lang: str) -> None:
         pass
 
+    def trained_in(self, lang: str) -> tuple[str, ...]:
+        return (self.source,)
+
     def inputs(self, lang: str) -> list[Path]:
         return sorted(path for path in self.encoder.folder.iterdir()
                       if path.suffix in (".safetensors", ".json", ".bin", ".model", ".txt"))  # fmt: skip
 
-    def identity(self) -> Any:
+    def identity(self, lang: str) -> Any:
         return self.system.model if not Path(self.system.model).is_dir() else "folder"
 
-    def model(self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path) -> Model:
+    def model(
+        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:
         from comparisons.finetune import finetune, load_finetuned
 
         if (folder / "model.json").is_file():

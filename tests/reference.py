@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 
@@ -57,3 +59,14 @@ def mrr(ranks: list[int]) -> float:
     for rank in ranks:
         total += 1 / rank
     return 100 * total / len(ranks)
+
+
+def crf_paths(emissions: np.ndarray, transitions: np.ndarray) -> dict[tuple[int, ...], float]:
+    """The score of every path of one sentence: emissions (n_words, n_labels), transitions (n_labels + 2, n_labels)."""
+    n_words, n_labels = emissions.shape
+    scores = {}
+    for path in itertools.product(range(n_labels), repeat=n_words):
+        score = transitions[n_labels, path[0]] + transitions[n_labels + 1, path[-1]]
+        score += sum(emissions[i, tag] for i, tag in enumerate(path))
+        scores[path] = score + sum(transitions[a, b] for a, b in zip(path[:-1], path[1:], strict=True))
+    return scores

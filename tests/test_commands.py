@@ -135,7 +135,7 @@ def test_compare_refuses_in_one_line(folder, tmp_path, old, new, message):
         (("encoder", "predict", ".", "x.tsv", "--out", "o.tsv", "--lang", "d"), "'d' is no language code"),
         (("vectors", "train", "x.txt", "--out", "o.bin", "--lang", "EN"), "'EN' is no language code"),
         (("compare", "e.toml", "--out", "r", "--mirror", "nowhere"), "--mirror nowhere: no such folder"),
-        (("encoder", "finetune", "pos", "a", "--dev", "b", "--out", "m"), "unknown kind of task 'pos'"),
+        (("encoder", "finetune", "parsing", "a", "--dev", "b", "--out", "m"), "unknown kind of task 'parsing'"),
     ],
 )
 def test_refusals(tmp_path, arguments, message):

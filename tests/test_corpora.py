@@ -3,6 +3,7 @@ import lzma
 import pytest
 
 from baselines.corpora import (
+    LabelledText,
     SentencePair,
     TaggedSentence,
     gold_hash,
@@ -10,6 +11,7 @@ from baselines.corpora import (
     read_items,
     read_pairs,
     read_tagged,
+    without_gold,
 )
 from xlembed.errors import InputError
 
@@ -126,8 +128,8 @@ def test_malformed_pairs_are_named(tmp_path, text, message):
 
 
 def test_unknown_kind_of_task(tmp_path):
-    with pytest.raises(InputError, match="unknown kind of task 'pos'"):
-        read_items("pos", tmp_path / "a.tsv")
+    with pytest.raises(InputError, match="unknown kind of task 'parsing'"):
+        read_items("parsing", tmp_path / "a.tsv")
 
 
 def test_gold_hash_sees_words_tags_and_order():
@@ -140,3 +142,49 @@ def test_gold_hash_sees_words_tags_and_order():
     }
     assert len(hashes) == 4
     assert gold_hash([one, two]) == gold_hash([TaggedSentence(("a",), ("O",)), two])
+
+
+def test_parts_of_speech(tmp_path):
+    path = tmp_path / "pos.tsv"
+    path.write_text("The\tDET\ncat\tNOUN\n\nSleeps\tVERB\n", encoding="utf-8")
+    assert read_items("pos", path)[0] == TaggedSentence(("The", "cat"), ("DET", "NOUN"))
+    with pytest.raises(InputError, match=r"pos\.tsv:1: expected token TAB tag \(O, B-X or I-X\)"):
+        read_items("ner", path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("text\tlabel\nA dog .\tanimals\n", [LabelledText("A dog .", "animals")]),
+        ("index_id\tcategory\ttext\n7\ttravel\t A trip \n", [LabelledText("A trip", "travel")]),
+        ("text\nNo gold\n", [LabelledText("No gold", None)]),
+    ],
+)
+def test_labelled_texts(tmp_path, text, expected):
+    path = tmp_path / "topics.tsv"
+    path.write_text(text, encoding="utf-8")
+    assert read_items("topic", path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty: a header with text and label is read"),
+        ("text\tlabel\n", "holds a header and no texts"),
+        ("words\tlabel\na\tb\n", "1: the header has no column text or sentence; it has: words, label"),
+        ("text\tlabel\na\tb\nc\n", "3: has 1 columns, the header has 2"),
+        ("text\tlabel\n \tb\n", "2: has an empty text or label"),
+        ("text\tlabel\na\t\n", "2: has an empty text or label"),
+    ],
+)
+def test_malformed_texts(tmp_path, text, message):
+    path = tmp_path / "topics.tsv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_items("topic", path)
+
+
+def test_gold_hash_of_texts_sees_text_and_label():
+    one = LabelledText("a", "x")
+    assert len({gold_hash([item]) for item in (one, LabelledText("b", "x"), LabelledText("a", "y"))}) == 3
+    assert without_gold([one]) == [LabelledText("a", None)]

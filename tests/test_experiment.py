@@ -31,7 +31,7 @@ def test_the_ready_files_are_well_formed(name):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('kind = "ner"', 'kind = "pos"', "task 'names': unknown kind 'pos'"),
+        ('kind = "ner"', 'kind = "parsing"', "task 'names': unknown kind 'parsing'"),
         ('targets = ["de"]', 'targets = ["German"]', "targets holds 'German', an ISO 639 code"),
         ('name = "small"', 'name = "small"\nsource = "English"', "source = 'English': an ISO 639 code"),
         ('train = ["ner.en.train.tsv"]', "train = []", "task 'names': train = .*, a non-empty list"),

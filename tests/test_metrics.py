@@ -77,3 +77,21 @@ def test_scores_of_many_resamples_are_those_of_each():
 def test_other_lengths_do_not_pass_silently():
     with pytest.raises(ValueError, match="zip"):
         item_counts("nli", ["neutral"], ["neutral", "neutral"])
+
+
+def test_accuracy_of_words_equals_scikit_learn():
+    rng = np.random.default_rng(0)
+    gold, predicted = ([[str(tag) for tag in rng.integers(4, size=n)] for n in (3, 0, 5)] for _ in range(2))
+    ours = score("pos", gold, predicted)
+    assert ours["accuracy"] == pytest.approx(100 * accuracy_score(sum(gold, []), sum(predicted, [])))
+
+
+def test_topics_equal_scikit_learn_over_the_labels_of_gold():
+    """A label that only the system knows is wrong, and no row of the mean."""
+    rng = np.random.default_rng(0)
+    labels = ["a", "b", "c", "d"]
+    gold = [labels[i] for i in rng.integers(3, size=60)]
+    predicted = [labels[i] for i in rng.integers(4, size=60)]
+    ours = score("topic", gold, predicted)
+    assert ours["accuracy"] == pytest.approx(100 * accuracy_score(gold, predicted))
+    assert ours["macro_f1"] == pytest.approx(100 * f1_score(gold, predicted, labels=labels[:3], average="macro"))

@@ -41,7 +41,7 @@ def damaged(path, change):
         (lambda lines: [*lines[:-1], lines[-1][:9]], "p.jsonl:3: is not a line of a prediction file"),
         (lambda lines: lines[1:], "p.jsonl:1: is not a prediction file"),
         (lambda lines: [], "is empty"),
-        (lambda lines: [lines[0].replace('"ner"', '"pos"'), *lines[1:]], "unknown kind 'pos'"),
+        (lambda lines: [lines[0].replace('"ner"', '"parsing"'), *lines[1:]], "unknown kind 'parsing'"),
         (lambda lines: [lines[0], *lines[1:-1], json.dumps({"id": 1, "gold": ["O"], "predicted": []}) + "\n"],
          "sentence 2 has 1 words and 0 predicted tags"),
         (lambda lines: [json.dumps({k: v for k, v in json.loads(lines[0]).items() if k != "system"}) + "\n",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from baselines.metrics import MAIN_METRIC, METRIC_NAMES
+from baselines.corpora import NOUNS
+from baselines.metrics import MAIN_METRIC, METRIC_NAMES, OTHER_METRICS
 from comparisons.published import PublishedRow, find_reference, published_rows
 
 ABSENT = "—"
@@ -138,7 +139,7 @@ def _scores(summary: dict[str, Any], task: dict[str, Any], image: str | None) ->
         f"{task['name']}: results",
         paragraphs + _warnings(summary, task),
         score_table(summary, task),
-        _other_metrics(summary, task),
+        _other_metrics(summary, task) if OTHER_METRICS[task["kind"]] else "",
         image,
         f"Bars of {metric} by language and system for {task['name']}, with 95 % intervals",
     )
@@ -158,7 +159,7 @@ def _warnings(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
 
 
 def _test_sizes(summary: dict[str, Any], task: dict[str, Any]) -> str:
-    what = "sentences" if task["kind"] == "ner" else "pairs"
+    what = NOUNS[task["kind"]]
     sizes = {
         score["lang"]: score["n_items"] for score in summary["scores"] if score["task"] == task["name"]
     }
@@ -169,7 +170,7 @@ def _test_sizes(summary: dict[str, Any], task: dict[str, Any]) -> str:
 
 def _other_metrics(summary: dict[str, Any], task: dict[str, Any]) -> str:
     """The secondary figures, in one line a system."""
-    names = {"ner": ("precision", "recall"), "nli": ("macro_f1",)}[task["kind"]]
+    names = OTHER_METRICS[task["kind"]]
     lines = []
     for system in summary["experiment"]["systems"]:
         found = [
