@@ -92,7 +92,7 @@ class Run:
         runner = self.runners[system.name]
         return _hash({"model": self.model_key(task, system, seed, runner.trained_in(lang)), "lang": lang,
                       "system": runner.identity(lang),
-                      "test": self._hash_of(task.test.format(lang=lang)),
+                      "test": self._hash_of(task.test_file(lang)),
                       "inputs": [self._hash_path(p) for p in runner.inputs(lang)]})  # fmt: skip
 
     def model_key(self, task: Task, system: System, seed: int | None, langs: tuple[str, ...]) -> str:
@@ -145,7 +145,7 @@ class Run:
                 self._test_items(task, lang)
 
     def _test_items(self, task: Task, lang: str) -> list:
-        return read_items(task.kind, self.resolve(task.test.format(lang=lang)), lang)
+        return read_items(task.kind, self.resolve(task.test_file(lang)), lang)
 
     def _by_model(self, cells: list[Cell]) -> Iterator[list[Cell]]:
         """Neighbouring cells that one trained model serves."""

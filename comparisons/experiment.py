@@ -47,10 +47,14 @@ class Task:
     targets: list[str]
     train: list[DataPart]
     dev: list[DataPart]
-    test: str  # holds {lang}
+    test: str | dict[str, str]  # holds {lang}, or names a file a language
     published: str | None = None  # task name in published.csv
     reference: str | None = None  # a system in published.csv whose distance to ours the report shows
     note: str = ""
+
+    def test_file(self, lang: str) -> str:
+        """The test file of a language."""
+        return self.test.format(lang=lang) if isinstance(self.test, str) else self.test[lang]
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def _experiment(raw: dict[str, Any]) -> Experiment:
     if not isinstance(source, str) or not is_language_code(source):
         raise InputError(f"source = {source!r}: an ISO 639 code such as de or hau is needed")
     seeds = _need({"seeds": [1], **raw}, "seeds", list, "the experiment")
-    tasks = [_task(task) for task in _need(raw, "task", list, "the experiment")]
+    tasks = [_task(task, source) for task in _need(raw, "task", list, "the experiment")]
     systems = [_system(system, seeds) for system in _need(raw, "system", list, "the experiment")]
     for what, named in (("task", tasks), ("system", systems)):
         names = [x.name for x in named]
@@ -139,16 +143,14 @@ def _experiment(raw: dict[str, Any]) -> Experiment:
                       raw.get("note", ""), bool(raw.get("small", False)))  # fmt: skip
 
 
-def _task(raw: dict[str, Any]) -> Task:
+def _task(raw: dict[str, Any], source: str) -> Task:
     where = f"task {raw.get('name', '?')!r}"
     _refuse_unknown(raw, {f.name for f in fields(Task)}, where)
     kind = _need(raw, "kind", str, where)
     if kind not in KINDS:
         raise InputError(f"{where}: unknown kind {kind!r}: choose {', '.join(KINDS)}")
-    test = _need(raw, "test", str, where)
-    if "{lang}" not in test:
-        raise InputError(f"{where}: test = {test!r} must hold {{lang}}")
-    targets, published, reference = _codes(raw, "targets", where), raw.get("published"), raw.get("reference")
+    targets = _codes(raw, "targets", where) if raw.get("targets") != [] else []  # none: within the source language
+    test, published, reference = _test(raw, [source, *targets], where), raw.get("published"), raw.get("reference")
     if published is not None:
         rows = published_rows(published, targets)
         if reference is not None:
@@ -166,6 +168,20 @@ def _task(raw: dict[str, Any]) -> Task:
         reference,
         raw.get("note", ""),
     )
+
+
+def _test(raw: dict[str, Any], languages: list[str], where: str) -> str | dict[str, str]:
+    """A template with {lang}, or a table with a file for each language."""
+    test = raw.get("test")
+    if isinstance(test, dict):
+        for lang in languages:
+            if not isinstance(test.get(lang), str):
+                raise InputError(f"{where}: test names no file for {lang}")
+        return test
+    test = _need(raw, "test", str, where)
+    if "{lang}" not in test:
+        raise InputError(f"{where}: test = {test!r} must hold {{lang}}, or be a table of a file a language")
+    return test
 
 
 def _codes(raw: dict[str, Any], key: str, where: str) -> list[str]:

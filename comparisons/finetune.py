@@ -253,6 +253,8 @@ def _windows(tuned: FinetunedEncoder, items: Sequence[TaggedSentence]) -> list[W
 
 def _texts(tuned: FinetunedEncoder, items: Sequence[SentencePair] | Sequence[LabelledText]) -> list[dict]:
     """Subwords of pairs, or of single texts, cut to the window."""
+    if not items:
+        return []
     columns = zip(*(texts_of(item) for item in items), strict=True)
     encoded = tuned.words.tokenizer(*map(list, columns), truncation="longest_first", max_length=_max_length(tuned))
     keys = [key for key in ("input_ids", "token_type_ids") if key in encoded]

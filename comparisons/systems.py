@@ -132,8 +132,10 @@ class StaticRunner:
         return paths if lexicon == IDENTICAL else [*paths, Path(lexicon)]
 
     def identity(self, lang: str) -> Any:
-        return {"n_words": self.system.n_words, "steps": list(self.space.steps), "lexicon": self.system.lexicon,
-                "mapping": self.system.mapping}  # fmt: skip
+        own = {"n_words": self.system.n_words, "steps": list(self.space.steps)}
+        if lang == self.source:  # its vectors stay where they are: models trained on it serve every mapping
+            return own
+        return own | {"lexicon": self.system.lexicon, "mapping": self.system.mapping}
 
     def model(
         self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]

@@ -73,3 +73,20 @@ def test_rows_of_files_are_joined_in_order(tmp_path):
     assert items == whole["test"][2:4] + whole["dev"][5:]
     with pytest.raises(InputError, match="has 6 items, none in these rows"):
         read_parts("nli", [DataPart("nli.en.dev.tsv", 7)], "en", lambda name: folder / name)
+
+
+def test_a_test_file_for_each_language_and_no_target_at_all(tmp_path):
+    text = experiment_text(targets="[]").replace('"ner.{lang}.test.tsv"', '{ en = "a.tsv", de = "b.tsv" }')
+    (tmp_path / "e.toml").write_text(text, encoding="utf-8")
+    experiment = read_experiment(tmp_path / "e.toml")
+    names, pairs = experiment.tasks
+    assert experiment.languages(names) == ["en"]
+    assert (names.test_file("en"), names.test_file("de"), pairs.test_file("en")) == (
+        "a.tsv", "b.tsv", "nli.en.test.tsv")  # fmt: skip
+
+
+def test_a_language_without_a_test_file_is_refused(tmp_path):
+    text = experiment_text().replace('"ner.{lang}.test.tsv"', '{ en = "a.tsv" }')
+    (tmp_path / "e.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="task 'names': test names no file for de"):
+        read_experiment(tmp_path / "e.toml")

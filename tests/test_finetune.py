@@ -4,7 +4,7 @@ import torch
 from tiny_encoders import ARCHITECTURES, POSITIONS, save_tiny
 
 import comparisons.finetune as finetune_module
-from baselines.corpora import SentencePair, TaggedSentence
+from baselines.corpora import LabelledText, SentencePair, TaggedSentence
 from comparisons.encoders import find_encoder
 from comparisons.finetune import FinetuneSettings, bucketed, finetune, load_finetuned
 from xlembed.errors import InputError
@@ -42,6 +42,22 @@ def test_every_architecture_classifies_pairs_however_long(encoder):
     predicted = tuned.predict([*PAIRS[:4], SentencePair("very long " * 100, "text " * 100)])
     assert len(predicted) == 5
     assert set(predicted) <= {"entailment", "neutral", "contradiction"}
+
+
+def test_every_architecture_classifies_texts_by_any_labels(encoder):
+    texts = [LabelledText("a b c", "sports"), LabelledText("x y", "travel")] * 8
+    tuned = finetune(encoder, "topic", texts, texts[:2], QUICK)
+    predicted = tuned.predict([LabelledText("a b"), LabelledText("very long " * 100)])
+    assert tuned.labels == ["sports", "travel"] and set(predicted) <= {"sports", "travel"} and len(predicted) == 2
+    assert tuned.predict([]) == []
+
+
+def test_parts_of_speech_are_tags_as_well(bert, tmp_path):
+    tagged = [TaggedSentence(("the", "cat"), ("DET", "NOUN")), TaggedSentence(("sleeps",), ("VERB",))] * 8
+    tuned = finetune(bert, "pos", tagged, tagged[:2], QUICK)
+    assert tuned.labels == ["DET", "NOUN", "VERB"]
+    tuned.save(tmp_path / "m")
+    assert load_finetuned(tmp_path / "m").predict(tagged[:2]) == tuned.predict(tagged[:2])
 
 
 def test_a_small_encoder_can_learn_the_training_sentences(bert):

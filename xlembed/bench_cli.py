@@ -15,7 +15,7 @@ from xlembed.progress import say
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
 _NOT_BENCHMARKS = ("common",)
-_NEED_DATA = ("bli_table", "isometry_table")
+_NEED_DATA = ("bli_table", "isometry_table", "taggers")
 
 
 def bench(
