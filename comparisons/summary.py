@@ -41,7 +41,9 @@ def summarize(run: Run, command: str) -> dict[str, Any]:
             "source": experiment.source,
             "tasks": [_task_facts(task, experiment.languages(task)) for task in experiment.tasks],
             "systems": [
-                {"name": s.name, "type": s.type, "note": s.note, "seeds": s.seeds} for s in experiment.systems
+                {"name": s.name, "type": s.type, "note": s.note, "seeds": s.seeds,
+                 "translate": s.translate and {"direction": s.translate.direction, "route": s.translate.route}}
+                for s in experiment.systems
             ],
         },
         "command": command,

@@ -169,3 +169,23 @@ def test_published_rows_do_not_mix_protocols():
     assert not [row for row in rows if not row.values]
     with pytest.raises(InputError, match="published = 'xnl'"):
         published_rows("xnl", ["en"])
+
+
+def test_translated_systems_are_not_called_zero_shot(folder):
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    summary["experiment"]["systems"][-1]["translate"] = {"direction": "test", "route": "apertium"}
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    write_reports(folder, ("md",))
+    name = summary["experiment"]["systems"][-1]["name"]
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert f"but for: {name} as it is, on test items translated into en (route apertium)." in text
+
+
+def test_parts_of_speech_have_no_second_metric(folder):
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    summary["experiment"]["tasks"][0]["kind"] = "pos"
+    for one in summary["scores"]:
+        one["kind"], one["figures"] = "pos", {"accuracy": figure(90)}
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    write_reports(folder, ("md",))
+    assert "accuracy over words" in (folder / "report.md").read_text(encoding="utf-8")

@@ -51,13 +51,25 @@ def sections_of(summary: dict[str, Any], images: dict[str, str]) -> list[Section
     return sections
 
 
+def _how_trained(experiment: dict[str, Any]) -> str:
+    """Where the labels came from, and which systems met the other languages in translation."""
+    source = experiment["source"]
+    told = (f"Every system here was trained on labelled data in **{source}** alone and then run, unchanged, on "
+            "test sets in other languages (zero-shot transfer)")  # fmt: skip
+    ways = {"train": f"on that data translated into each language ({source} dev data with it)",
+            "train-all": "on that data and its translations together",
+            "test": f"as it is, on test items translated into {source}"}  # fmt: skip
+    found = [f"{one['name']} {ways[one['translate']['direction']]} (route {one['translate']['route']})"
+             for one in experiment["systems"] if one.get("translate")]  # fmt: skip
+    return told + (f", but for: {'; '.join(found)}." if found else ".")
+
+
 def _reading(summary: dict[str, Any]) -> Section:
     experiment = summary["experiment"]
     systems = ", ".join(s["name"] for s in experiment["systems"])
     paragraphs = [
-        f"Every system here was trained on labelled data in **{experiment['source']}** alone and then run, "
-        f"unchanged, on test sets in other languages (zero-shot transfer). Systems: {systems}. One scorer "
-        "scored them all from their prediction files, on the same sentences.",
+        f"{_how_trained(experiment)} Systems: {systems}. One scorer scored them all from their prediction files, on "
+        "the same sentences.",
         "A figure is the mean over seeds, in percent, higher is better. In brackets stands its 95 % interval: "
         "how far it would move on another sample of test items of this size (bootstrap). ± is the standard "
         "deviation over seeds, where there are several. Two figures whose difference has an interval that "

@@ -2,8 +2,8 @@
 
 python experiments/static/corpus.py MIRROR LANG OUT.txt
 
-en, de, es, nl: WikiNEuRal (dev, test), WikiAnn's train and dev words, and the OPUS test sets (not nl). hau, swa, yor, pcm:
-the words of MasakhaNER's train and dev sentences. What the experiments call vectors/wiki.LANG.bin is then made by
+en, de, es, nl: WikiNEuRal (dev, test), WikiAnn's train and dev words, and the OPUS test sets (not nl). hau, swa, yor,
+pcm: the words of MasakhaNER's train and dev sentences. What the experiments call vectors/wiki.LANG.bin is then made by
 
 xlembed vectors train OUT.txt --lang LANG --out MIRROR/vectors/wiki.LANG.bin --dim 150 --epoch 10 --min-count 3 \
     --minn 3 --bucket 200000 --thread 2
