@@ -65,6 +65,61 @@ def test_static_from_own_files_to_a_score(folder, tmp_path, command, kind):
         assert [s.words for s in again] == [s.words for s in gold]
 
 
+@pytest.mark.parametrize("model", ["crf", "window", "bilstm-crf"])
+def test_taggers_by_name_with_their_settings(folder, tmp_path, model):
+    setting = {"crf": "clusters=[2]", "window": "radius=1", "bilstm-crf": "hidden=8"}[model]
+    limit = {"crf": "max_iterations=5"}.get(model, "max_epochs=2")
+    shown = works("tag", "train", folder / "ner.en.train.tsv", "--dev", folder / "ner.en.dev.tsv",
+                  "--vectors", folder / "en.vec", "--out", "m", "--model", model, "--set", setting, "--set", limit,
+                  cwd=tmp_path)  # fmt: skip
+    assert f"m: {model}, dev f1 " in shown and "beside it on dev: majority" in shown
+    about = json.loads((tmp_path / "m" / "model.json").read_text("utf-8"))
+    name, value = setting.split("=")
+    assert about["model"] == model and about["settings"][name] == json.loads(value)
+    works("tag", "predict", "m", folder / "ner.en.test.tsv", "--vectors", folder / "en.vec", "--out", "p.jsonl",
+          cwd=tmp_path)  # fmt: skip
+
+
+def test_parts_of_speech_and_topics_from_own_files_to_a_score(folder, tmp_path):
+    tagged = (folder / "ner.en.train.tsv").read_text("utf-8")
+    for name, part in (("B-PER", "PROPN"), ("B-LOC", "NOUN"), ("\tO", "\tVERB")):
+        tagged = tagged.replace(name, part)
+    (tmp_path / "pos.tsv").write_text(tagged, encoding="utf-8")
+    rows = [f"{label}\t{name} sings in {name}" for label, name in (("a", "anna"), ("b", "rome")) * 10]
+    (tmp_path / "topic.tsv").write_text("label\ttext\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    for command, file, more in (("tag", "pos.tsv", ("--kind", "pos")), ("topic", "topic.tsv", ())):
+        works(command, "train", file, "--dev", file, "--vectors", folder / "en.vec", "--out", command, *more,
+              "--epochs", 4, cwd=tmp_path)  # fmt: skip
+        works(command, "predict", command, file, "--vectors", folder / "en.vec", "--out", "p.jsonl", cwd=tmp_path)
+        assert json.loads(works("score", "p.jsonl", "--json", cwd=tmp_path))["figures"]["accuracy"]["value"] > 60
+        works(command, "predict", command, file, "--vectors", folder / "en.vec", "--out", f"{command}.out.tsv",
+              cwd=tmp_path)  # fmt: skip
+    assert (tmp_path / "topic.out.tsv").read_text("utf-8").startswith("label\ttext\n")
+
+
+def test_hypothesis_only_stands_beside_every_classifier_of_pairs(folder, tmp_path):
+    shown = works("nli", "train", folder / "nli.en.train.tsv", "--dev", folder / "nli.en.dev.tsv",
+                  "--vectors", folder / "en.vec", "--out", "m", "--epochs", 1, cwd=tmp_path)  # fmt: skip
+    assert "majority 35.00" in shown and "hypothesis-only" in shown
+
+
+def test_a_tagger_on_training_data_translated_word_by_word(folder, tmp_path):
+    """Everything from files, no label of the target language, and no gold of it anywhere."""
+    works("align", folder / "en.vec", folder / "de.vec", "--out", "en-de", cwd=tmp_path)
+    for part in ("train", "dev"):
+        works("translate", folder / f"ner.en.{part}.tsv", "--kind", "ner", "--route", "words", "--from", "en",
+              "--to", "de", "--vectors", folder / "en.vec", "--target-vectors", folder / "de.vec", "--mapping", "en-de",
+              "--out", f"{part}.de.tsv", cwd=tmp_path)  # fmt: skip
+    words = [" ".join(s.words) for s in read_tagged(folder / "ner.de.test.tsv")]
+    (tmp_path / "bare.tsv").write_text("\n\n".join(s.replace(" ", "\n") for s in words) + "\n", encoding="utf-8")
+    works("tag", "train", "train.de.tsv", "--dev", "dev.de.tsv", "--vectors", folder / "de.vec", "--lang", "de",
+          "--out", "m", "--model", "window", "--epochs", 4, cwd=tmp_path)  # fmt: skip
+    works("tag", "predict", "m", "bare.tsv", "--vectors", folder / "de.vec", "--out", "p.tsv", cwd=tmp_path)
+    gold, found = read_tagged(folder / "ner.de.test.tsv"), read_tagged(tmp_path / "p.tsv")
+    assert [s.words for s in gold] == [s.words for s in found]
+    assert sum(a.tags == b.tags for a, b in zip(gold, found, strict=True)) > 30
+
+
 def test_encoder_from_own_files_to_a_score(folder, tmp_path):
     save_tiny("xlm-roberta", tmp_path / "tiny")
     works("encoder", "finetune", "ner", folder / "ner.en.train.tsv", "--dev", folder / "ner.en.dev.tsv",
@@ -125,6 +180,9 @@ def test_compare_refuses_in_one_line(folder, tmp_path, old, new, message):
     assert not (tmp_path / "run" / "report.md").exists()
 
 
+DATA = ("train", "a", "--dev", "b", "--vectors", "c", "--out", "m")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -132,6 +190,11 @@ def test_compare_refuses_in_one_line(folder, tmp_path, old, new, message):
         (("score", "none.jsonl"), "none.jsonl: no such file"),
         (("tag", "predict", ".", "x.tsv", "--vectors", "x.vec", "--out", "o.tsv"), "holds no model.json"),
         (("tag", "predict", ".", "x", "--vectors", "x", "--out", "o", "--lang", "German"), "'German' is no language"),
+        (("tag", *DATA, "--model", "hmm"), "unknown tagger 'hmm'"),
+        (("tag", *DATA, "--kind", "nli"), "choose ner or pos"),
+        (("tag", *DATA, "--set", "hiden=3"), "unknown key 'hiden'"),
+        (("nli", *DATA, "--set", "hidden"), "name=value is needed"),
+        (("translate", "a", "--kind", "ner", "--route", "x", "--from", "en", "--to", "de", "--out", "o"), "'x'"),
         (("encoder", "predict", ".", "x.tsv", "--out", "o.tsv", "--lang", "d"), "'d' is no language code"),
         (("vectors", "train", "x.txt", "--out", "o.bin", "--lang", "EN"), "'EN' is no language code"),
         (("compare", "e.toml", "--out", "r", "--mirror", "nowhere"), "--mirror nowhere: no such folder"),
@@ -145,5 +208,7 @@ def test_refusals(tmp_path, arguments, message):
 
 def test_help_names_every_command():
     shown = works("--help", cwd=ROOT)
-    for command in ("vectors", "align", "bli", "data", "tag", "nli", "encoder", "compare", "report", "score", "demo"):
+    commands = ("vectors", "align", "bli", "data", "tag", "nli", "topic", "translate", "encoder", "compare", "report",
+                "score", "demo")  # fmt: skip
+    for command in commands:
         assert command in shown
