@@ -179,6 +179,8 @@ def test_translated_systems_are_not_called_zero_shot(folder):
     name = summary["experiment"]["systems"][-1]["name"]
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert f"but for: {name} as it is, on test items translated into en (route apertium)." in text
+    rows = [row for row in text.splitlines() if row.startswith(f"| {name} (ours)")]
+    assert rows and all("translate-test (apertium); trained on" in row for row in rows)
 
 
 def test_parts_of_speech_have_no_second_metric(folder):

@@ -276,7 +276,9 @@ def _protocol(summary: dict[str, Any], task: dict[str, Any], system: dict[str, A
     score = _score_of(summary, task["name"], system["name"], summary["experiment"]["source"])
     settings = score["signature"]["settings"] if score else {}
     n_seeds = 1 if system["type"] == "majority" else len(system["seeds"])
-    text = f"zero-shot; trained on {settings.get('n_train', 0):,} items in {summary['experiment']['source']}"
+    translate = system.get("translate")
+    way = f"translate-{translate['direction']} ({translate['route']})" if translate else "zero-shot"
+    text = f"{way}; trained on {settings.get('n_train', 0):,} items in {summary['experiment']['source']}"
     if system["type"] != "majority":
         text += f"; best epoch on {settings.get('n_dev', 0):,} dev items in {summary['experiment']['source']}"
         text += f"; mean of {n_seeds} seeds" if n_seeds > 1 else "; 1 seed"
