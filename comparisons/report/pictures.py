@@ -42,7 +42,7 @@ def draw_task(summary: dict[str, Any], task: dict[str, Any], path: Path) -> None
     axes.set_ylabel("span F1 (%)" if metric == "f1" else "accuracy (%)")
     axes.set_title(f"{task['name']}" + (" (pocket data)" if summary["experiment"]["small"] else ""), loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=len(systems), frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=min(len(systems), 4), frameon=False, fontsize=9)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120, metadata={"Software": None})
     pyplot.close(figure)
