@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from baselines import crf
-from baselines.corpora import TaggedSentence
-from baselines.features import N_SHAPE, WordFeatures
+from baselines.corpora import TaggedSentence, check_training
+from baselines.features import N_SHAPE, WordFeatures, check_dim
 from baselines.models import Score
-from baselines.sequences import Corpus, check_dim, check_training, corpus_of, labels_of, numbers_of, tags_of
+from baselines.sequences import Corpus, corpus_of, labels_of, numbers_of, tags_of
 from baselines.settings import BilstmSettings
-from baselines.training import Curve, fit_network, seeded
+from baselines.training import Curve, OfNetwork, fit_network, seeded
 from xlembed.types import Floats2d, Ints1d, Ints2d
 
 MAX_CHARS = 24  # of a word that are read: the first and the last half of them
@@ -63,7 +63,7 @@ class Network(nn.Module):
 
 
 @dataclass
-class BilstmTagger:
+class BilstmTagger(OfNetwork):
     """A trained tagger; it tags any language whose features live in the same space."""
 
     labels: list[str]
@@ -73,13 +73,9 @@ class BilstmTagger:
     n_features: int
     curve: Curve | None = None
 
-    @property
-    def n_parameters(self) -> int:
-        return sum(p.numel() for p in self.network.parameters())
-
     def predict(self, sentences: Sequence[TaggedSentence], features: WordFeatures) -> list[list[str]]:
         """A list of tags for each sentence."""
-        check_dim(features, self.n_features)
+        check_dim(features, self.n_features, "tagger")
         corpus = corpus_of(sentences)
         return self._tags(corpus, _table(corpus, features), spellings(corpus.distinct, self.chars))
 

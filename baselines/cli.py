@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from baselines import translate_cli
-from baselines.corpora import NOUNS, TAGGING, read_items, texts_of
+from baselines.corpora import NOUNS, file_text, read_items, with_labels
 from baselines.features import WordFeatures, word_features
 from baselines.models import HYPOTHESIS_ONLY, MODELS, model_type, read_settings
 from baselines.predictions import RunSettings, make_predictions, write_predictions
 from xlembed.errors import InputError, require
 from xlembed.files import write_text
 from xlembed.languages import language_code
+from xlembed.options import named_values
 
 # Annotations are evaluated here, not put off: those of the commands name variables of the functions around them.
 Vectors = Annotated[Path, typer.Option(help="Vectors of the language.")]
@@ -110,16 +111,14 @@ def _floors(
 
 def _settings(given: list[str]) -> dict[str, Any]:
     """name=value texts as TOML values; what is none (a bare word) stays text."""
-    values = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise InputError(f"--set {text!r}: name=value is needed")
-        try:
-            values[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            values[key] = value
-    return values
+    return {name: _toml_value(text) for name, text in named_values(given).items()}
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _predict_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
@@ -154,11 +153,5 @@ def write_output(out: Path, kind: str, items: list, predicted: list, run: RunSet
         if any(item.gold is None for item in items):
             raise InputError(f"{out}: a .jsonl holds gold beside predictions and the input has none: write a .tsv")
         write_predictions(out, make_predictions(run, items, predicted))
-    elif kind in TAGGING:
-        write_text(out, "".join(
-            "".join(f"{word}\t{tag}\n" for word, tag in zip(item.words, tags, strict=True)) + "\n"
-            for item, tags in zip(items, predicted, strict=True)))  # fmt: skip
     else:
-        columns = "premise\thypothesis" if kind == "nli" else "text"
-        rows = ["\t".join([label, *texts_of(item)]) + "\n" for item, label in zip(items, predicted, strict=True)]
-        write_text(out, f"label\t{columns}\n" + "".join(rows))
+        write_text(out, file_text(with_labels(items, predicted)))

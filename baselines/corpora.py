@@ -16,12 +16,12 @@ KINDS = ("ner", "pos", "nli", "topic")
 TAGGING = ("ner", "pos")  # a tag a word; the others give a label a text
 NOUNS = {"ner": "sentences", "pos": "sentences", "nli": "pairs", "topic": "texts"}
 NLI_LABELS = ("entailment", "neutral", "contradiction")
-_LABEL_SPELLINGS = {"contradictory": "contradiction", "entails": "entailment"}
+LABEL_SPELLINGS = {"contradictory": "contradiction", "entails": "entailment"}
 _TAGS = {"ner": (re.compile(r"O|[BI]-[^\s-]\S*"), "O, B-X or I-X"), "pos": (re.compile(r"\S+"), "any word")}
 _TEXT = ("text", "sentence")
-_PREMISE = ("premise", "sentence1", "sentence_a")
-_HYPOTHESIS = ("hypothesis", "sentence2", "sentence_b")
-_LABEL = ("label", "gold_label", "entailment_judgment")
+PREMISE = ("premise", "sentence1", "sentence_a")
+HYPOTHESIS = ("hypothesis", "sentence2", "sentence_b")
+LABEL = ("label", "gold_label", "entailment_judgment")
 _TOPIC = ("label", "category", "topic", "class")
 _ID = ("id", "pair_id")
 
@@ -135,9 +135,9 @@ def read_pairs(path: str | Path) -> list[SentencePair]:
     """
     rows = _rows(path, "premise, hypothesis and label")
     header = next(rows)[1]
-    premise = _column(header, _PREMISE, path)
-    hypothesis = _column(header, _HYPOTHESIS, path)
-    label = _column(header, _LABEL, path, required=False)
+    premise = _column(header, PREMISE, path)
+    hypothesis = _column(header, HYPOTHESIS, path)
+    label = _column(header, LABEL, path, required=False)
     pairs = []
     for number, fields in rows:
         gold = None if label is None else _nli_label(fields[label], path, number)
@@ -197,7 +197,7 @@ def _column(header: list[str], names: Sequence[str], path: str | Path, required:
 
 def _nli_label(text: str, path: str | Path, number: int) -> str:
     label = text.strip().lower()
-    label = _LABEL_SPELLINGS.get(label, label)
+    label = LABEL_SPELLINGS.get(label, label)
     if label not in NLI_LABELS and label != "-":
         raise at(path, number, f"label {text[:40]!r} is not one of {', '.join(NLI_LABELS)}")
     return label
@@ -228,9 +228,43 @@ def texts_of(item: Item) -> list:
     return [item.premise, item.hypothesis] if isinstance(item, SentencePair) else [item.text]
 
 
+def file_text(items: Sequence[Item]) -> str:
+    """Items as the text of a file that `read_items` reads; labels and tags where all, or a sentence's, are there."""
+    if isinstance(items[0], TaggedSentence):
+        return "".join(_lines_of(sentence) + "\n" for sentence in items)
+    has_label = all(item.label is not None for item in items)
+    columns = ["premise", "hypothesis"] if isinstance(items[0], SentencePair) else ["text"]
+    rows = [["label"] * has_label + columns]
+    rows += [[item.label] * has_label + [one_line(text) for text in texts_of(item)] for item in items]
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+def _lines_of(sentence: TaggedSentence) -> str:
+    if sentence.tags is None:
+        return "".join(f"{word}\n" for word in sentence.words)
+    return "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence.words, sentence.tags, strict=True))
+
+
+def one_line(text: str) -> str:
+    """A field of a table: no TAB, no line end."""
+    return " ".join(text.split()) if any(char in text for char in "\t\n\r") else text
+
+
+def with_labels(items: Sequence[Item], predicted: Sequence) -> list[Item]:
+    """The items with these tags or labels for theirs."""
+    return [replace(item, tags=tuple(new)) if isinstance(item, TaggedSentence) else replace(item, label=new)
+            for item, new in zip(items, predicted, strict=True)]  # fmt: skip
+
+
 def without_gold(items: Sequence[Item]) -> list:
     """The items as a system may see them at test time."""
     return [replace(item, **{"tags" if isinstance(item, TaggedSentence) else "label": None}) for item in items]
+
+
+def check_training(train: Sequence[Item], dev: Sequence[Item]) -> None:
+    """Raise InputError unless both have gold."""
+    need_gold(train, "training data")
+    need_gold(dev, "dev data")
 
 
 def need_gold(items: Sequence[Item], what: str) -> None:

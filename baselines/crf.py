@@ -8,15 +8,14 @@ pairs of neighbouring tags; both come from one pass of forward-backward.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from baselines.crf_kernels import best_paths, forward_backward
-from xlembed.search.numba_search import n_cores
+from xlembed.tuning import in_threads, n_cores
 from xlembed.types import Floats2d, Ints1d
 
 IMPOSSIBLE = -1e4
@@ -51,7 +50,7 @@ def negative_log_likelihood(emissions: Floats2d, offsets: Ints1d, transitions: F
         forward_backward(emissions, offsets[sentences.start : sentences.stop + 1], transitions,
                          log_z[sentences.start : sentences.stop], marginals, pair_sums[block])  # fmt: skip
 
-    _in_threads(fill, range(len(blocks)))
+    in_threads(fill, range(len(blocks)), n_cores())
     gold = gold_counts(offsets, tags, n_labels)
     rows = np.arange(len(tags))
     score = emissions[rows, tags].sum() + (gold * transitions).sum()
@@ -61,16 +60,6 @@ def negative_log_likelihood(emissions: Floats2d, offsets: Ints1d, transitions: F
 
 def _blocks(n_sentences: int) -> list[range]:
     return [range(i, min(i + _BLOCK, n_sentences)) for i in range(0, n_sentences, _BLOCK)]
-
-
-def _in_threads(function: Callable[[int], None], blocks: Sequence[int]) -> None:
-    """A call a block; one block alone needs no thread."""
-    if len(blocks) < 2:
-        for block in blocks:
-            function(block)
-        return
-    with ThreadPoolExecutor(n_cores()) as pool:
-        list(pool.map(function, blocks))
 
 
 def gold_counts(offsets: Ints1d, tags: Ints1d, n_labels: int) -> Floats2d:
@@ -97,7 +86,7 @@ def viterbi(emissions: Floats2d, offsets: Ints1d, transitions: Floats2d) -> Ints
         sentences = blocks[block]
         best_paths(emissions, offsets[sentences.start : sentences.stop + 1], transitions, tags)
 
-    _in_threads(fill, range(len(blocks)))
+    in_threads(fill, range(len(blocks)), n_cores())
     return tags
 
 

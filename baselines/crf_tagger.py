@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from baselines import crf
-from baselines.corpora import TaggedSentence
-from baselines.features import N_SHAPE, WordFeatures
+from baselines.corpora import TaggedSentence, check_training
+from baselines.features import N_SHAPE, WordFeatures, check_dim
 from baselines.models import Score
-from baselines.sequences import Corpus, check_dim, check_training, corpus_of, labels_of, numbers_of, tags_of
+from baselines.sequences import Corpus, corpus_of, labels_of, numbers_of, tags_of
 from baselines.settings import CrfSettings
 from baselines.training import Curve
 from xlembed.errors import require
@@ -83,7 +83,7 @@ class CrfTagger:
 
     def predict(self, sentences: Sequence[TaggedSentence], features: WordFeatures) -> list[list[str]]:
         """A list of tags for each sentence."""
-        check_dim(features, self.n_features)
+        check_dim(features, self.n_features, "tagger")
         corpus = corpus_of(sentences)
         return self._tags(self._inputs(corpus, features))
 

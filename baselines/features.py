@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xlembed.errors import InputError
 from xlembed.normalize import unit
 from xlembed.tokenize import tokenize
 from xlembed.types import Floats2d
@@ -52,6 +53,12 @@ class WordFeatures:
 def word_features(mapped: WordVectors, lang: str | None = None) -> WordFeatures:
     """WordFeatures over mapped vectors, rows made unit length."""
     return WordFeatures(mapped.transformed(unit), lang)
+
+
+def check_dim(features: WordFeatures, n_features: int, what: str) -> None:
+    """Raise InputError unless the features are of the dim that a model (`what`) was trained on."""
+    if features.dim != n_features:
+        raise InputError(f"features have dim {features.dim}, the {what} was trained on {n_features}")
 
 
 def shape(word: str, has_vector: bool) -> list[float]:

@@ -23,16 +23,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from baselines.corpora import NLI_LABELS, SentencePair
-from baselines.features import N_SHAPE, WordFeatures
+from baselines.corpora import NLI_LABELS, SentencePair, check_training
+from baselines.features import N_SHAPE, WordFeatures, check_dim
 from baselines.models import Score
 from baselines.pair_words import (
     N_FIGURES,
     Pairs,
     align,
     batches_by_size,
-    check_dim,
-    check_training,
     label_numbers,
     pairs_of,
 )
@@ -45,14 +43,14 @@ from baselines.sentence_vectors import (
     word_weights,
 )
 from baselines.settings import MeanSettings
-from baselines.training import Curve, fit_network
+from baselines.training import Curve, OfNetwork, fit_network
 from xlembed.types import Ints1d
 
 _PARTS = 8  # u, v, |u - v|, u * v, and r and s of both sentences
 
 
 @dataclass
-class MeanClassifier:
+class MeanClassifier(OfNetwork):
     """A trained classifier; it reads any language whose features live in the same space."""
 
     network: StandardizedLayers
@@ -60,13 +58,9 @@ class MeanClassifier:
     n_features: int
     curve: Curve | None = None
 
-    @property
-    def n_parameters(self) -> int:
-        return sum(p.numel() for p in self.network.parameters())
-
     def predict(self, pairs: Sequence[SentencePair], features: WordFeatures) -> list[str]:
         """A label for each pair."""
-        check_dim(features, self.n_features)
+        check_dim(features, self.n_features, "classifier")
         read = pairs_of(pairs, features)
         return self.predict_inputs(pair_inputs(read, self.settings.weighting, self.network.component))
 

@@ -14,21 +14,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines.corpora import NLI_LABELS, SentencePair
-from baselines.features import N_SHAPE, WordFeatures
+from baselines.corpora import NLI_LABELS, SentencePair, check_training
+from baselines.features import N_SHAPE, WordFeatures, check_dim
 from baselines.models import Score
 from baselines.pair_words import (
     PADDING,
     Pairs,
     WordTable,
     batches_by_size,
-    check_dim,
-    check_training,
     label_numbers,
     pairs_of,
 )
 from baselines.settings import PairSettings
-from baselines.training import Curve, fit_network, seeded
+from baselines.training import Curve, OfNetwork, fit_network, seeded
 from xlembed.types import Ints1d, Ints2d
 
 _BATCHES_A_BUCKET = 8  # rows of like length that are shuffled among each other
@@ -135,7 +133,7 @@ def max_pool(values: Tensor, mask: Tensor) -> Tensor:
 
 
 @dataclass
-class PairClassifier:
+class PairClassifier(OfNetwork):
     """A trained network; it reads any language whose features live in the same space."""
 
     network: nn.Module
@@ -143,13 +141,9 @@ class PairClassifier:
     n_features: int
     curve: Curve | None = None
 
-    @property
-    def n_parameters(self) -> int:
-        return sum(p.numel() for p in self.network.parameters())
-
     def predict(self, pairs: Sequence[SentencePair], features: WordFeatures) -> list[str]:
         """A label for each pair."""
-        check_dim(features, self.n_features)
+        check_dim(features, self.n_features, "classifier")
         return self.predict_pairs(pairs_of(pairs, features))
 
     def predict_pairs(self, pairs: Pairs) -> list[str]:

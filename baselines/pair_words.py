@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.corpora import NLI_LABELS, SentencePair, need_gold
+from baselines.corpora import NLI_LABELS, SentencePair
 from baselines.features import WordFeatures
-from xlembed.errors import InputError
 from xlembed.tokenize import tokenize
 from xlembed.types import Floats1d, Ints1d, Ints2d
 
@@ -192,15 +191,3 @@ def _side(side: Alignment, weight: Tensor, bigrams: Tensor) -> Tensor:
 def label_numbers(pairs: Sequence[SentencePair]) -> Tensor:
     """Numbers of the gold labels, (n_pairs,)."""
     return torch.tensor([NLI_LABELS.index(pair.label) for pair in pairs])
-
-
-def check_training(train: Sequence, dev: Sequence) -> None:
-    """Raise InputError unless both have gold."""
-    need_gold(train, "training data")
-    need_gold(dev, "dev data")
-
-
-def check_dim(features: WordFeatures, n_features: int) -> None:
-    """Raise InputError unless the features are of the dim that a classifier was trained on."""
-    if features.dim != n_features:
-        raise InputError(f"features have dim {features.dim}, the classifier was trained on {n_features}")

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from baselines.corpora import TaggedSentence, need_gold
+from baselines.corpora import TaggedSentence
 from baselines.crf import offsets_of
-from baselines.features import WordFeatures
-from xlembed.errors import InputError
 from xlembed.types import Ints1d, Ints2d
 
 
@@ -57,15 +55,3 @@ def tags_of(path: Ints1d, offsets: Ints1d, labels: Sequence[str]) -> list[list[s
     """Numbers of labels, (n_words,), as a list of tags a sentence."""
     named = [labels[tag] for tag in path]
     return [named[first:last] for first, last in zip(offsets[:-1], offsets[1:], strict=True)]
-
-
-def check_training(train: Sequence[TaggedSentence], dev: Sequence[TaggedSentence]) -> None:
-    """Raise InputError unless both have gold."""
-    need_gold(train, "training data")
-    need_gold(dev, "dev data")
-
-
-def check_dim(features: WordFeatures, n_features: int) -> None:
-    """Raise InputError unless the features are of the dim that a tagger was trained on."""
-    if features.dim != n_features:
-        raise InputError(f"features have dim {features.dim}, the tagger was trained on {n_features}")

@@ -23,7 +23,8 @@ class SharedSpace:
     """Vectors and lexicons by language; each language is read and mapped once, when first asked for.
 
     `vectors_of(lang)` and `lexicon_of(lang)` give the files; the lexicon's first column is the source
-    language. `lexicon_of` may say "identical" instead of a file. `method` is a mapping method by name.
+    language. `lexicon_of` may say "identical" instead of a file. `method` is a mapping method by name; `read` reads
+    vectors, of which spaces that share files may share one that remembers.
     """
 
     source: str
@@ -32,13 +33,14 @@ class SharedSpace:
     n_words: int | None = None
     steps: tuple[str, ...] = UNIT_CENTER_UNIT
     method: str = "procrustes"
+    read: Callable[[Path, int | None], WordVectors] = read_vectors
     _read: dict[str, WordVectors] = field(default_factory=dict)
     _mapped: dict[str, WordVectors] = field(default_factory=dict)
 
     def vectors(self, lang: str) -> WordVectors:
         """Vectors as read."""
         if lang not in self._read:
-            self._read[lang] = read_vectors(self.vectors_of(lang), self.n_words)
+            self._read[lang] = self.read(self.vectors_of(lang), self.n_words)
         return self._read[lang]
 
     def seed_lexicon(self, lang: str) -> Lexicon:

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines.corpora import LabelledText
-from baselines.features import N_SHAPE, WordFeatures
+from baselines.corpora import LabelledText, check_training
+from baselines.features import N_SHAPE, WordFeatures, check_dim
 from baselines.models import Score
-from baselines.pair_words import Texts, batches_by_size, check_dim, check_training, numbered_texts
+from baselines.pair_words import Texts, batches_by_size, numbered_texts
 from baselines.sentence_vectors import (
     StandardizedLayers,
     common_component,
@@ -26,12 +26,12 @@ from baselines.sentence_vectors import (
     word_weights,
 )
 from baselines.settings import TextSettings
-from baselines.training import Curve, fit_network
+from baselines.training import Curve, OfNetwork, fit_network
 from xlembed.types import Ints1d
 
 
 @dataclass
-class TextClassifier:
+class TextClassifier(OfNetwork):
     """A trained classifier; it reads any language whose features live in the same space."""
 
     labels: list[str]
@@ -40,13 +40,9 @@ class TextClassifier:
     n_features: int
     curve: Curve | None = None
 
-    @property
-    def n_parameters(self) -> int:
-        return sum(p.numel() for p in self.network.parameters())
-
     def predict(self, texts: Sequence[LabelledText], features: WordFeatures) -> list[str]:
         """A label for each text."""
-        check_dim(features, self.n_features)
+        check_dim(features, self.n_features, "classifier")
         inputs = text_inputs(*_numbered(texts, features), self.settings.weighting, self.network.component)
         return self.predict_inputs(inputs)
 

@@ -28,6 +28,17 @@ class Curve:
     interrupted: bool = False  # by Ctrl-C, after the epochs that are here
 
 
+class OfNetwork:
+    """A model that is a network and what belongs to it."""
+
+    network: torch.nn.Module
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that were trained."""
+        return sum(p.numel() for p in self.network.parameters())
+
+
 def fit_network(
     network: torch.nn.Module,
     loss_of: Callable[[np.ndarray], torch.Tensor],

@@ -14,7 +14,6 @@ from xlembed.languages import language_code
 from xlembed.progress import say
 
 if TYPE_CHECKING:
-    from baselines.corpora import LabelledText, SentencePair, TaggedSentence
     from baselines.translation.base import Translator
     from baselines.translation.projection import WordAligner
 
@@ -96,7 +95,7 @@ def _aligner(src: str, trg: str, spaces: dict[str, Any]) -> WordAligner:
 def _tagged(
     data: Path, kind: str, translator: Translator, project: str, aligner: WordAligner | None
 ) -> tuple[str, str]:
-    from baselines.corpora import read_tagged
+    from baselines.corpora import file_text, read_tagged
     from baselines.translation.projection import translate_tagged
     from baselines.translation.words import WordTranslator
 
@@ -108,64 +107,43 @@ def _tagged(
         translated, told = found.sentences, found.describe()
     if not translated:
         raise InputError(f"{data}: no sentence came through the translation with all its entities ({told})")
-    return "".join(_lines_of(sentence) + "\n" for sentence in translated), told
-
-
-def _lines_of(sentence: TaggedSentence) -> str:
-    if sentence.tags is None:
-        return "".join(f"{word}\n" for word in sentence.words)
-    return "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence.words, sentence.tags, strict=True))
+    return file_text(translated), told
 
 
 def _pairs(data: Path, kind: str, translator: Translator, *_: Any) -> tuple[str, str]:
-    from baselines.corpora import read_pairs
+    from baselines.corpora import file_text, read_pairs
     from baselines.translation.base import translate_pairs
 
     pairs = read_pairs(data)
     translated = translate_pairs(pairs, translator)
     told = _news(translator, f"{len(pairs):,} pairs", [text for p in pairs for text in (p.premise, p.hypothesis)])
-    return _table(translated, lambda pair: (pair.premise, pair.hypothesis), "premise\thypothesis"), told
+    return file_text(translated), told
 
 
 def _topics(data: Path, kind: str, translator: Translator, *_: Any) -> tuple[str, str]:
-    from baselines.corpora import read_texts
+    from baselines.corpora import file_text, read_texts
     from baselines.translation.base import translate_texts
 
     texts = read_texts(data)
     translated = translate_texts(texts, translator)
     told = _news(translator, f"{len(texts):,} texts", [item.text for item in texts])
-    return _table(translated, lambda item: (item.text,), "text"), told
+    return file_text(translated), told
 
 
 def _texts(data: Path, kind: str, translator: Translator, *_: Any) -> tuple[str, str]:
+    from baselines.corpora import one_line
     from baselines.translation.base import translate_distinct
 
     texts = [line for _, line in numbered_lines(data)]
     if not any(text.strip() for text in texts):
         raise InputError(f"{data}: holds no text")
     translated = translate_distinct(texts, translator)
-    return "".join(f"{_one_line(text)}\n" for text in translated), _news(translator, f"{len(texts):,} lines", texts)
+    return "".join(f"{one_line(text)}\n" for text in translated), _news(translator, f"{len(texts):,} lines", texts)
 
 
 _KINDS: dict[str, Callable[..., tuple[str, str]]] = {
     "ner": _tagged, "pos": _tagged, "nli": _pairs, "topic": _topics, "text": _texts,
 }  # fmt: skip
-
-
-def _table(
-    items: Sequence[SentencePair | LabelledText], texts_of: Callable[[Any], tuple[str, ...]], columns: str
-) -> str:
-    """A TSV with a header, the label first where there is one."""
-    has_label = all(item.label is not None for item in items)
-    lines = ["label\t" * has_label + columns]
-    for item in items:
-        lines.append("\t".join([item.label] * has_label + [_one_line(text) for text in texts_of(item)]))
-    return "\n".join(lines) + "\n"
-
-
-def _one_line(text: str) -> str:
-    """A field of a table: no TAB, no line end."""
-    return " ".join(text.split()) if any(char in text for char in "\t\n\r") else text
 
 
 def _news(translator: Translator, done: str, texts: Sequence[str]) -> str:

@@ -16,17 +16,17 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from baselines import crf
-from baselines.corpora import TaggedSentence
-from baselines.features import WordFeatures
+from baselines.corpora import TaggedSentence, check_training
+from baselines.features import WordFeatures, check_dim
 from baselines.models import Score
-from baselines.sequences import Corpus, check_dim, check_training, corpus_of, labels_of, numbers_of, tags_of
+from baselines.sequences import Corpus, corpus_of, labels_of, numbers_of, tags_of
 from baselines.settings import WindowSettings
-from baselines.training import Curve, fit_network, two_layers
+from baselines.training import Curve, OfNetwork, fit_network, two_layers
 from xlembed.types import Floats1d, Floats2d
 
 
 @dataclass
-class WindowTagger:
+class WindowTagger(OfNetwork):
     """A trained tagger; it tags any language whose features live in the same space."""
 
     labels: list[str]
@@ -37,13 +37,9 @@ class WindowTagger:
     n_features: int
     curve: Curve | None = None
 
-    @property
-    def n_parameters(self) -> int:
-        return sum(p.numel() for p in self.network.parameters())
-
     def predict(self, sentences: Sequence[TaggedSentence], features: WordFeatures) -> list[list[str]]:
         """A list of tags for each sentence."""
-        check_dim(features, self.n_features)
+        check_dim(features, self.n_features, "tagger")
         corpus = corpus_of(sentences)
         return self._tags(corpus, _table(corpus, features))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from comparisons.e5_file import bert_config, read_e5
 from xlembed.errors import InputError, require
 from xlembed.files import read_json, sha256_of, write_json
+from xlembed.snapshots import snapshot
 
 E5_SMALL = "multilingual-e5-small"
 _HUB_NAMES = {
@@ -79,12 +80,8 @@ def cache_folder() -> Path:
 
 def _from_hub(hub_name: str) -> tuple[Path | None, str]:
     """A snapshot's folder, or None and one line that says why not."""
-    hub = require("huggingface_hub", "contextual")
     wanted = ["*.json", "*.txt", "*.model", "model.safetensors", "*.safetensors", "*.bpe*"]
-    try:
-        return Path(hub.snapshot_download(hub_name, allow_patterns=wanted, etag_timeout=5)), ""
-    except Exception as err:  # the hub client raises a wide family: offline, unknown name, gated, time-out
-        return None, " ".join(str(err).split())[:120] or type(err).__name__
+    return snapshot(hub_name, wanted, "contextual")
 
 
 def _from_packages(cache: Path, say: Callable[[str], None]) -> Path:

@@ -7,6 +7,7 @@ and a changed setting or file makes just its own cells run again.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -28,6 +29,7 @@ from xlembed import __version__
 from xlembed.errors import InputError
 from xlembed.files import sha256_of
 from xlembed.progress import say
+from xlembed.vectors import read_vectors
 
 FORMAT = 1  # raise it when the code changes what a cell's predictions are
 
@@ -58,10 +60,10 @@ class Run:
     @cached_property
     def runners(self) -> dict[str, Runner]:
         """One runner a system. Raises InputError for a system that cannot run, unless it is optional."""
-        runners = {}
+        runners, read = {}, functools.cache(read_vectors)  # systems have vectors in common
         for system in self.experiment.systems:
             try:
-                runners[system.name] = runner_of(self.experiment, system, self.resolve)
+                runners[system.name] = runner_of(self.experiment, system, self.resolve, read)
             except InputError as err:
                 if not system.optional:
                     raise

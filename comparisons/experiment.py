@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.corpora import KINDS, Item, read_items
-from baselines.models import MODELS, OPTION, ModelType, model_type, read_settings
+from baselines.models import OPTION, ModelType, model_type, read_settings
 from baselines.translation.base import route_of
 from comparisons.finetune_settings import FinetuneSettings
 from comparisons.published import find_reference, published_rows
@@ -226,7 +226,7 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
             _need(raw, key, str, where)
     if kind == "encoder":
         _need(raw, "model", str, where)
-    models = {one: model_type(one, raw.get(OPTION[one])) for one in KINDS if MODELS[one]} if kind == "static" else {}
+    models = {one: model_type(one, raw.get(OPTION[one])) for one in KINDS} if kind == "static" else {}
     if "mapping" in raw:
         method_of(raw["mapping"])
     settings = {}

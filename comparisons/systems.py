@@ -14,10 +14,11 @@ from baselines.saving import load_static, save_static
 from baselines.spaces import IDENTICAL, SharedSpace
 from comparisons.encoders import find_encoder
 from comparisons.experiment import Experiment, Resolver, System
-from comparisons.translated import TranslatedRunner
+from comparisons.translated import Reader, TranslatedRunner
 from xlembed.errors import require
 from xlembed.files import sha256_of
 from xlembed.progress import say
+from xlembed.vectors import read_vectors
 
 
 @dataclass(frozen=True)
@@ -53,28 +54,27 @@ class Runner(Protocol):
         """Load the model saved in `folder`, or train it on data of some languages and save it there."""
 
 
-def runner_of(experiment: Experiment, system: System, resolve: Resolver) -> Runner:
+def runner_of(experiment: Experiment, system: System, resolve: Resolver, read: Reader = read_vectors) -> Runner:
     """The runner of a system. Raises InputError when its files or its encoder cannot be had."""
     if system.type == "majority":
         return MajorityRunner(experiment.source)
-    runner = _trained_runner(experiment, system, resolve)
-    return runner if system.translate is None else TranslatedRunner(runner, experiment, system, resolve)
+    runner = _trained_runner(experiment, system, resolve, read)
+    return runner if system.translate is None else TranslatedRunner(runner, experiment, system, resolve, read)
 
 
-def _trained_runner(experiment: Experiment, system: System, resolve: Resolver) -> Runner:
+def _trained_runner(experiment: Experiment, system: System, resolve: Resolver, read: Reader) -> Runner:
     if system.type == "static":
         require("torch", "static")
-        return StaticRunner(experiment, system, resolve)
+        return StaticRunner(experiment, system, resolve, read)
     require("torch", "contextual")
     require("transformers", "contextual")
     return EncoderRunner(system, experiment.source)
 
 
-class MajorityRunner:
-    """The floor."""
+class ZeroShot:
+    """What runners share that train on the source language alone; such a one runs on any language."""
 
-    def __init__(self, source: str):
-        self.source = source
+    source: str
 
     def why_not(self, lang: str) -> str | None:
         return None
@@ -84,6 +84,13 @@ class MajorityRunner:
 
     def trained_in(self, lang: str) -> tuple[str, ...]:
         return (self.source,)
+
+
+class MajorityRunner(ZeroShot):
+    """The floor."""
+
+    def __init__(self, source: str):
+        self.source = source
 
     def inputs(self, lang: str) -> list[Path]:
         return []
@@ -100,14 +107,14 @@ class MajorityRunner:
         return Model(predict, {"train_seconds": 0.0, "n_parameters": 0, "n_trained": 0}, {})
 
 
-class StaticRunner:
+class StaticRunner(ZeroShot):
     """Taggers and classifiers on mapped vectors."""
 
-    def __init__(self, experiment: Experiment, system: System, resolve: Resolver):
+    def __init__(self, experiment: Experiment, system: System, resolve: Resolver, read: Reader):
         self.system = system
         self.source = experiment.source
         self.space = SharedSpace(experiment.source, self._vectors(resolve), self._lexicon(resolve), system.n_words,
-                                 method=system.mapping)  # fmt: skip
+                                 method=system.mapping, read=read)  # fmt: skip
 
     def _vectors(self, resolve: Resolver) -> Callable[[str], Path]:
         return lambda lang: resolve(self.system.vectors.format(lang=lang))
@@ -121,9 +128,6 @@ class StaticRunner:
 
     def check(self, lang: str) -> None:
         self.space.mapped(lang)
-
-    def trained_in(self, lang: str) -> tuple[str, ...]:
-        return (self.source,)
 
     def inputs(self, lang: str) -> list[Path]:
         languages = [self.source] if lang == self.source else [self.source, lang]
@@ -172,21 +176,12 @@ class StaticRunner:
         return trained
 
 
-class EncoderRunner:
+class EncoderRunner(ZeroShot):
     """Fine-tuned multilingual encoders."""
 
     def __init__(self, system: System, source: str):
         self.system, self.source = system, source
         self.encoder = find_encoder(system.model, say=say)
-
-    def why_not(self, lang: str) -> str | None:
-        return None
-
-    def check(self, lang: str) -> None:
-        pass
-
-    def trained_in(self, lang: str) -> tuple[str, ...]:
-        return (self.source,)
 
     def inputs(self, lang: str) -> list[Path]:
         return sorted(path for path in self.encoder.folder.iterdir()

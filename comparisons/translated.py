@@ -22,22 +22,27 @@ from xlembed.alignment.methods import fit_method
 from xlembed.errors import InputError
 from xlembed.progress import say
 from xlembed.tokenize import tokenize
+from xlembed.vectors import WordVectors
 
 if TYPE_CHECKING:
     from baselines.translation.base import Translator
     from baselines.translation.projection import WordAligner
+    from baselines.translation.words import WordTranslator
     from comparisons.systems import Model, Runner
+
+Reader = Callable[[Path, int | None], WordVectors]
 
 
 class Translations:
     """The translators of one system, each made when first asked for."""
 
-    def __init__(self, experiment: Experiment, system: System, resolve: Resolver):
-        self.source, self.plan, self.resolve = experiment.source, system.translate, resolve
+    def __init__(self, experiment: Experiment, system: System, resolve: Resolver, read: Reader):
+        self.source, self.plan, self.resolve, self.read = experiment.source, system.translate, resolve, read
         self.vectors = self.plan.options.get("vectors", system.vectors)
         self.lexicon = self.plan.options.get("lexicon", system.lexicon)
         self.n_words = system.n_words
         self._made: dict[tuple[str, str], Translator] = {}
+        self._words: dict[tuple[str, str], WordTranslator] = {}  # for the route words, and for alignments
 
     @cached_property
     def space(self) -> SharedSpace:
@@ -50,6 +55,7 @@ class Translations:
             lambda lang: self.resolve(self.vectors.format(lang=lang)),
             lambda lang: IDENTICAL if lexicon == IDENTICAL else self.resolve(lexicon.format(lang=lang)),
             self.n_words,
+            read=self.read,
         )
 
     def into(self, lang: str) -> Translator:
@@ -83,17 +89,16 @@ class Translations:
         """Aligns words of one language with those of another, by their vectors."""
         from baselines.translation.projection import WordAligner
 
-        words = self._words(src, trg)
+        words = self._words_of(src, trg)
         return WordAligner(words.src_vectors, words.trg_vectors)
 
     def _translator(self, src: str, trg: str) -> Translator:
         from baselines.translation.base import make_translator
 
+        if self.plan.route == "words":
+            return self._words_of(src, trg)
         if (src, trg) not in self._made:
-            if self.plan.route == "words":
-                self._made[src, trg] = self._words(src, trg)
-            else:
-                self._made[src, trg] = make_translator(self.plan.route, src, trg, self._options(src, trg))
+            self._made[src, trg] = make_translator(self.plan.route, src, trg, self._options(src, trg))
         return self._made[src, trg]
 
     def _options(self, src: str, trg: str) -> dict[str, Any]:
@@ -107,7 +112,12 @@ class Translations:
             options["model"] = options["model"].format(lang=lang, src=src, trg=trg)
         return options
 
-    def _words(self, src: str, trg: str) -> Any:
+    def _words_of(self, src: str, trg: str) -> WordTranslator:
+        if (src, trg) not in self._words:
+            self._words[src, trg] = self._make_words(src, trg)
+        return self._words[src, trg]
+
+    def _make_words(self, src: str, trg: str) -> WordTranslator:
         """A word-by-word translator through a mapping of source and other language."""
         from baselines.translation.words import WordSettings, WordTranslator
 
@@ -125,9 +135,9 @@ class Translations:
 class TranslatedRunner:
     """Another runner, with translations before or behind it."""
 
-    def __init__(self, inner: Runner, experiment: Experiment, system: System, resolve: Resolver):
+    def __init__(self, inner: Runner, experiment: Experiment, system: System, resolve: Resolver, read: Reader):
         self.inner, self.plan, self.source = inner, system.translate, experiment.source
-        self.translations = Translations(experiment, system, resolve)
+        self.translations = Translations(experiment, system, resolve, read)
         self._translated: dict[tuple, tuple[list, dict[str, Any]]] = {}
         if self.plan.route in ("apertium", "huggingface"):  # programs and models that may not be there
             for lang in self.plan.languages:

@@ -9,7 +9,7 @@ import typer
 
 from xlembed.errors import InputError
 from xlembed.languages import language_code
-from xlembed.options import AsJson, TopN, print_json
+from xlembed.options import AsJson, TopN, named_values, print_json
 from xlembed.progress import say
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def align(
     from xlembed.vectors import read_vectors
 
     wanted = method_of(method)
-    options = _options(settings or [])
+    options = named_values(settings or [])
     if steps is not None:
         options["steps"] = steps
     if wanted.lexicon == "none" and lexicon not in (None, "none"):
@@ -105,16 +105,6 @@ def seed_lexicon(name: str, src: WordVectors, trg: WordVectors) -> Lexicon | Non
 
         return seed(name, src, trg)
     return read_lexicon(name)
-
-
-def _options(given: list[str]) -> dict[str, str]:
-    options = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise InputError(f"--set {text!r}: name=value is needed")
-        options[key] = value
-    return options
 
 
 def _tell_coverage(seed: Lexicon, src: WordVectors, trg: WordVectors) -> None:

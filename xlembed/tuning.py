@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 
 def tune_libraries() -> None:
@@ -31,3 +34,18 @@ def one_blas_thread() -> AbstractContextManager:
 
         return threadpoolctl.threadpool_limits(1, "blas")
     return nullcontext()
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_threads(function: Callable[[Any], None], parts: Sequence[Any], n_threads: int | None = None) -> None:
+    """A call a part, by so many threads (one a part for None); one part alone needs none."""
+    if len(parts) < 2:
+        for part in parts:
+            function(part)
+        return
+    with ThreadPoolExecutor(n_threads or len(parts)) as pool:
+        list(pool.map(function, parts))

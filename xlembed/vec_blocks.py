@@ -6,7 +6,6 @@ small file is, so that both ways take and reject the same.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import numpy as np
 
 from xlembed.errors import InputError, at
 from xlembed.files import BAD_STREAM, open_binary
+from xlembed.tuning import n_cores
 from xlembed.types import Floats2d
 from xlembed.vec_kernels import PADDING, read_rows
 
@@ -40,7 +40,7 @@ class Table(Protocol):
 
 def add_blocks(table: Table) -> None:
     """Add the lines of the table's file behind the first, until it is full. Raises InputError with the line."""
-    n_threads = min(_n_cores(), _MAX_THREADS)
+    n_threads = min(n_cores(), _MAX_THREADS)
     with open_binary(table.path) as file, ThreadPoolExecutor(n_threads) as pool:
         file.readline()
         blocks = _Blocks(file, table.dim, n_threads + 1)
@@ -56,10 +56,6 @@ def add_blocks(table: Table) -> None:
         if blocks.failure and not table.is_full:
             reason = f"compressed data is damaged or cut short ({blocks.failure}): fetch the file again"
             raise at(table.path, table.next_line, reason)
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Block:

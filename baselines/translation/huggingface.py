@@ -16,12 +16,12 @@ from baselines.translation.codes import codes_of
 from xlembed.errors import InputError, at, require
 from xlembed.files import read_json, sha256_of
 from xlembed.progress import progress, say
+from xlembed.snapshots import snapshot
 
 EXTRA = "contextual"
 ARCHITECTURES = ("marian", "m2m_100")  # model types of config.json; NLLB-200 has M2M100's
-_FILES = ["*.json", "*.txt", "*.model", "*.spm", "*.safetensors"]
 _WEIGHTS = "*.safetensors"
-_HASHED = ("*.json", "*.txt", "*.model", "*.spm", _WEIGHTS)
+_FILES = ("*.json", "*.txt", "*.model", "*.spm", _WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -132,12 +132,10 @@ def find_model(name: str, revision: str | None = None) -> Path:
         return folder
     if name.startswith((".", "/", "~")):
         raise InputError(f"{name}: no such folder")
-    hub = require("huggingface_hub", EXTRA)
-    try:
-        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=_FILES, etag_timeout=5))
-    except Exception as err:  # the hub client raises a wide family: offline, unknown name, gated, time-out
-        why = " ".join(str(err).split())[:120] or type(err).__name__
-        raise InputError(f"model {name!r} is neither a folder nor to be had from the hub ({why})") from None
+    found, why_not = snapshot(name, _FILES, EXTRA, revision)
+    if found is None:
+        raise InputError(f"model {name!r} is neither a folder nor to be had from the hub ({why_not})")
+    return found
 
 
 def _check_folder(folder: Path, name: str) -> None:
@@ -154,7 +152,7 @@ def _check_folder(folder: Path, name: str) -> None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    yield from sorted({path for pattern in _HASHED for path in folder.glob(pattern)})
+    yield from sorted({path for pattern in _FILES for path in folder.glob(pattern)})
 
 
 def _load(folder: Path, src: str, trg: str, device: str | None) -> _Loaded:

@@ -16,16 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from baselines.corpora import SentencePair
+from baselines.corpora import HYPOTHESIS, LABEL, LABEL_SPELLINGS, PREMISE, SentencePair
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines, sha256_of
 from xlembed.progress import say
 
 Match = Literal["auto", "text", "rows"]
-_PREMISE = ("premise", "sentence1", "sentence_a")
-_HYPOTHESIS = ("hypothesis", "hypo", "sentence2", "sentence_b")
-_LABEL = ("label", "gold_label", "entailment_judgment")
-_LABEL_SPELLINGS = {"contradictory": "contradiction", "entails": "entailment"}
+_HYPOTHESIS = ("hypothesis", "hypo", *HYPOTHESIS[1:])  # hypo: XNLI's translated training sets
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ def _translations(src: str, trg: str, settings: ReadySettings) -> Iterator[tuple
     """(text, translation) of every row, white space made plain."""
     table = _Table.read(settings.translations)
     stems = table.stems(src, trg)
-    is_pairs = table.column(_PREMISE) is not None and table.column(_HYPOTHESIS) is not None
+    is_pairs = table.column(PREMISE) is not None and table.column(_HYPOTHESIS) is not None
     if stems and settings.match != "rows":
         return _of_both(table, stems, src, trg)
     if stems or is_pairs:
@@ -205,11 +202,11 @@ class _PairRow:
 def _pair_rows(table: _Table, lang: str | None = None) -> list[_PairRow]:
     """The rows of a file of pairs; `lang` chooses among columns such as sentence1_en and sentence1_sw."""
     end = "" if lang is None else f"_{lang}"
-    premise, hypothesis = (table.column(name + end for name in names) for names in (_PREMISE, _HYPOTHESIS))
+    premise, hypothesis = (table.column(name + end for name in names) for names in (PREMISE, _HYPOTHESIS))
     if premise is None or hypothesis is None:
         raise at(table.path, 1, f"the header has no premise{end} and hypothesis{end} (or hypo, sentence1, sentence2): "
                  f"{', '.join(table.header)[:80]}")  # fmt: skip
-    label = table.column(_LABEL)
+    label = table.column(LABEL)
     return [_PairRow(line, SentencePair(_key(fields[premise]), _key(fields[hypothesis]),
                                         None if label is None else _label(fields[label])))
             for line, fields in table.rows]  # fmt: skip
@@ -217,7 +214,7 @@ def _pair_rows(table: _Table, lang: str | None = None) -> list[_PairRow]:
 
 def _label(text: str) -> str | None:
     label = text.strip().lower()
-    return _LABEL_SPELLINGS.get(label, label) or None
+    return LABEL_SPELLINGS.get(label, label) or None
 
 
 def _key(text: str) -> str:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ import numpy as np
 from xlembed.errors import InputError
 from xlembed.search import kernels, numpy_search
 from xlembed.search.base import Neighbors
-from xlembed.tuning import one_blas_thread
+from xlembed.tuning import in_threads, n_cores, one_blas_thread
 from xlembed.types import Floats1d, Floats2d
 
 TILE_ROWS = 1024
@@ -99,7 +98,7 @@ def _search(
     columns = [_side(len(trg), k_trg, products, products.trg_error) for _ in range(n_threads if both else 0)]
     parts = _parts(len(src), n_threads)
     with _one_thread_each():
-        _in_threads(lambda at: _scan(products, parts[at], len(trg), both, rows, columns[at] if both else rows),
+        in_threads(lambda at: _scan(products, parts[at], len(trg), both, rows, columns[at] if both else rows),
                     range(n_threads))  # fmt: skip
     forward = _best(src, trg, trg_bias, rows, k_src, products)
     if not both:
@@ -111,23 +110,9 @@ def _nothing(matrix: Floats2d, k: int) -> Neighbors:
     return Neighbors(np.empty((len(matrix), k), dtype=np.int64), np.empty((len(matrix), k), dtype=np.float32))
 
 
-def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _parts(n: int, n_parts: int) -> list[range]:
     ends = np.linspace(0, n, n_parts + 1).astype(int)
     return [range(first, stop) for first, stop in zip(ends[:-1], ends[1:], strict=True)]
-
-
-def _in_threads(function: Callable[[Any], None], parts: Sequence[Any]) -> None:
-    """A thread a part; one part alone needs none."""
-    if len(parts) == 1:
-        function(parts[0])
-        return
-    with ThreadPoolExecutor(len(parts)) as pool:
-        list(pool.map(function, parts))
 
 
 @contextmanager
@@ -341,7 +326,7 @@ def _best(queries: Floats2d, keys: Floats2d, bias: Floats1d, side: _Side, k: int
     def score(part: range) -> None:
         kernels.best_of(queries, keys, bias, side.state, part.start, part.stop, indices, scores)
 
-    _in_threads(score, _parts(len(queries), min(n_cores(), -(-len(queries) // TILE_ROWS))))
+    in_threads(score, _parts(len(queries), min(n_cores(), -(-len(queries) // TILE_ROWS))))
     crowded = np.flatnonzero(fills < 0)
     if len(crowded):
         if products.is_half:
