@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xlembed.errors import InputError, at
@@ -32,6 +32,7 @@ class TaggedSentence:
 
     words: tuple[str, ...]
     tags: tuple[str, ...] | None = None
+    lang: str | None = field(default=None, compare=False)  # of the words, where an encoder has to be told
 
     @property
     def gold(self) -> list[str] | None:
@@ -45,6 +46,8 @@ class SentencePair:
     premise: str
     hypothesis: str
     label: str | None = None
+    lang: str | None = field(default=None, compare=False)  # of the premise, and of the hypothesis if it has none
+    hypothesis_lang: str | None = field(default=None, compare=False)
 
     @property
     def gold(self) -> str | None:
@@ -57,6 +60,7 @@ class LabelledText:
 
     text: str
     label: str | None = None
+    lang: str | None = field(default=None, compare=False)
 
     @property
     def gold(self) -> str | None:
@@ -208,8 +212,13 @@ def read_items(kind: str, path: str | Path, lang: str | None = None) -> list[Ite
     if kind not in KINDS:
         raise InputError(f"unknown kind of task {kind!r}: choose {', '.join(KINDS)}")
     if kind in TAGGING:
-        return read_tagged(path, lang, kind)
-    return read_pairs(path) if kind == "nli" else read_texts(path)
+        return in_language(read_tagged(path, lang, kind), lang)
+    return in_language(read_pairs(path) if kind == "nli" else read_texts(path), lang)
+
+
+def in_language(items: Iterable[Item], lang: str | None) -> list:
+    """The items, said to be in a language."""
+    return [replace(item, lang=lang) for item in items]
 
 
 def gold_hash(items: Iterable[Item]) -> str:

@@ -1,4 +1,4 @@
-"""Fine-tuning a multilingual encoder on English and predicting in any language (zero-shot).
+"""Fine-tuning a multilingual encoder on labelled data of one language and predicting in any (zero-shot).
 
 Token classification reads the first subword of each word, as Devlin et al. (2019); sentence pairs go
 through the encoder together. The best epoch on the source language's dev set is kept.
@@ -6,48 +6,42 @@ through the encoder together. The best epoch on the source language's dev set is
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 from transformers import (
+    AutoModel,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
-    AutoTokenizer,
     PreTrainedModel,
 )
-from transformers.utils import logging as transformers_logging
 
-from baselines.corpora import (
-    KINDS,
-    NLI_LABELS,
-    TAGGING,
-    Item,
-    LabelledText,
-    SentencePair,
-    TaggedSentence,
-    need_gold,
-    texts_of,
-)
-from baselines.metrics import MAIN_METRIC, score
+from baselines.corpora import KINDS, NLI_LABELS, TAGGING, Item, check_training
+from baselines.metrics import MAIN_METRIC, dev_scorer
+from comparisons.adapters import choose_trained, load_stack, with_adapters
 from comparisons.encoders import FoundEncoder, find_encoder
+from comparisons.finetune_loop import Trainer
 from comparisons.finetune_settings import FinetuneSettings
-from comparisons.subwords import Window, WordEncoder, windows_of
+from comparisons.inputs import IGNORED, Example, Inputs, by_length
+from comparisons.loading import load_model, load_tokenizer
+from comparisons.machine import device_of, in_precision, precision_of
+from comparisons.memory import warn_of_memory
+from comparisons.probe_head import ProbedEncoder
 from xlembed.errors import InputError
 from xlembed.files import read_json, replacing, write_json
 from xlembed.progress import progress, say
 
-_IGNORED = -100  # cross_entropy's ignore_index: subwords on which no tag is read
 _MODEL_CLASS = {kind: AutoModelForTokenClassification if kind in TAGGING else AutoModelForSequenceClassification
                 for kind in KINDS}  # fmt: skip
+TOKENS_AT_ONCE = 2048  # in prediction, padding counted
+_NEAR_FLOOR = 1.0  # points above the floor at which a seed counts as collapsed
 
 
 @dataclass
@@ -59,10 +53,14 @@ class FinetunedEncoder:
     encoder: FoundEncoder
     settings: FinetuneSettings
     seed: int
-    model: PreTrainedModel
-    words: WordEncoder
+    model: PreTrainedModel | ProbedEncoder
+    inputs: Inputs
+    precision: torch.dtype = torch.float32
     curve: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0  # fine-tuning, dev scoring included
+    interrupted: bool = False  # by Ctrl-C, after the epochs in `curve`
+    floor: float = 0.0  # the dev score of always giving the commonest label
+    language_adapters: dict[str, Path] = field(default_factory=dict)  # by language, MAD-X
 
     @property
     def n_parameters(self) -> int:
@@ -72,15 +70,48 @@ class FinetunedEncoder:
     def n_trained(self) -> int:
         return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
 
-    def predict(self, items: Sequence, what: str = "predicting") -> list:
-        """A list of tags for each sentence, or a label for each pair, in the order of `items`."""
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether its best dev score is that of always giving the commonest label, or at most a point above it."""
+        metric = f"dev_{MAIN_METRIC[self.kind]}"
+        return max(epoch[metric] for epoch in self.curve) <= self.floor + _NEAR_FLOOR
+
+    def predict(self, items: Sequence[Item], what: str = "predicting", lang: str | None = None) -> list:
+        """A list of tags for each sentence, or a label for each pair, in the order of `items`.
+
+        `lang` is the language of items that do not say theirs.
+        """
+        items = [item if item.lang or lang is None else replace(item, lang=lang) for item in items]
+        self.use_language_of(items)
         return _predict(self, items, what)
+
+    def use_language_of(self, items: Sequence[Item]) -> None:
+        """Put the language adapter of the items' language below the task's, where there are such."""
+        if not self.language_adapters or not items:
+            return
+        langs = {item.lang for item in items}
+        lang = langs.pop()
+        if langs or lang not in self.language_adapters:
+            raise InputError(f"language adapters are for items of one language of {', '.join(self.language_adapters)}, "
+                             f"here are {', '.join(map(str, {lang, *langs}))}")  # fmt: skip
+        adapters = with_adapters(self.model)
+        if f"lang_{lang}" not in adapters.stacks:
+            load_stack(self.model, f"lang_{lang}", self.language_adapters[lang])
+        adapters.active = [f"lang_{lang}", *[name for name in adapters.active if not name.startswith("lang_")]]
+
+    def logits(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """(batch, length, n_labels) for tagging, else (batch, n_labels)."""
+        with in_precision(self.precision, self.device):
+            return self.model(**batch).logits
 
     def save(self, folder: Path) -> None:
         """Write the trained weights (frozen ones are the encoder's own) and a model.json beside them."""
-        trained = {n: p.detach().contiguous().cpu() for n, p in self.model.named_parameters() if p.requires_grad}
         with replacing(folder / "trained.safetensors") as temporary:
-            save_file(trained, temporary)
+            save_file(trained_weights(self.model), temporary)
         write_json(
             folder / "model.json",
             {
@@ -91,23 +122,43 @@ class FinetunedEncoder:
                 "seed": self.seed,
                 "curve": self.curve,
                 "seconds": self.seconds,
+                "interrupted": self.interrupted,
+                "floor": self.floor,
+                "language_adapters": {lang: str(path) for lang, path in self.language_adapters.items()},
             },
         )
+
+
+def trained_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Copies of the parameters that train, by name."""
+    return {name: p.detach().to("cpu", copy=True).contiguous() for name, p in model.named_parameters()
+            if p.requires_grad}  # fmt: skip
 
 
 def load_finetuned(folder: Path) -> FinetunedEncoder:
     """Read what `FinetunedEncoder.save` wrote; the encoder itself is found again by name."""
     about = read_json(folder / "model.json")
-    encoder = find_encoder(about["encoder"]["name"])
-    if encoder.origin != about["encoder"]["origin"]:
-        raise InputError(
-            f"{folder}: was trained on {about['encoder']['origin']}, found is {encoder.origin}: train it again"
-        )
-    settings = FinetuneSettings(**about["settings"])
-    tuned = _fresh(encoder, about["kind"], about["labels"], settings, about["seed"])
-    tuned.curve, tuned.seconds = about["curve"], about["seconds"]
-    weights = load_file(folder / "trained.safetensors")
-    tuned.model.load_state_dict(weights, strict=False)
+    try:
+        encoder = find_encoder(about["encoder"]["name"])
+        if encoder.origin != about["encoder"]["origin"]:
+            raise InputError(
+                f"{folder}: was trained on {about['encoder']['origin']}, found is {encoder.origin}: train it again"
+            )
+        settings = FinetuneSettings(**about["settings"])
+        adapters = {lang: Path(path) for lang, path in about["language_adapters"].items()}
+        tuned = _fresh(encoder, about["kind"], about["labels"], settings, about["seed"], adapters)
+        tuned.curve, tuned.seconds, tuned.floor = about["curve"], about["seconds"], about["floor"]
+        tuned.interrupted = about["interrupted"]
+    except (KeyError, TypeError, AttributeError) as err:
+        raise InputError(f"{folder}/model.json: is not that of a fine-tuned encoder ({err})") from None
+    try:
+        weights = load_file(folder / "trained.safetensors")
+        wanted = {name for name, p in tuned.model.named_parameters() if p.requires_grad}
+        if wanted != set(weights):
+            raise ValueError(f"{len(wanted ^ set(weights))} weights are missing or unknown")
+        tuned.model.load_state_dict(weights, strict=False)
+    except Exception as err:  # safetensors has a family of its own, torch RuntimeError
+        raise InputError(f"{folder}: its weights cannot be read ({' '.join(str(err).split())[:150]})") from None
     return tuned
 
 
@@ -118,17 +169,43 @@ def finetune(
     dev: Sequence[Item],
     settings: FinetuneSettings = FinetuneSettings(),
     seed: int = 1,
+    checkpoints: Path | None = None,
+    language_adapters: Mapping[str, Path] | None = None,
 ) -> FinetunedEncoder:
-    """Fine-tune on `train`, keep the epoch that scores best on `dev` (both in the source language)."""
-    need_gold(train, "training data")
-    need_gold(dev, "dev data")
-    labels = _labels(kind, train)
-    tuned = _fresh(encoder, kind, labels, settings, seed)
+    """Fine-tune on `train`, keep the epoch that scores best on `dev` (both in the source language).
+
+    With a folder for `checkpoints` a training that was cut off goes on where it stood. `language_adapters`, one file a
+    language, lie below the adapter that is trained (MAD-X; method adapter). Ctrl-C after the first epoch ends the
+    training with the best weights so far.
+    """
+    check_training(train, dev)
+    tuned = _fresh(encoder, kind, _labels(kind, train), settings, seed, dict(language_adapters or {}))
+    tuned.use_language_of(train)
+    warn_of_memory(tuned)
+    tuned.floor = dev_scorer(kind)([item.gold for item in dev], _always_commonest(kind, train, dev))
     begin = time.perf_counter()
-    with _seeded(seed):
-        _train(tuned, train, dev, np.random.default_rng(seed))
-    tuned.seconds = round(time.perf_counter() - begin, 2)
+    with seeded(seed):
+        trainer = Trainer(tuned.model, settings, seed, f"{encoder.name} {kind}", f"dev_{MAIN_METRIC[kind]}")
+        if isinstance(tuned.model, ProbedEncoder):
+            trained = tuned.model.head
+            examples, loss_of = _loss_of_features(tuned, train)
+        else:
+            trained = tuned.model
+            examples, loss_of = _loss_of_examples(tuned, train)
+        lengths = np.array([len(example) for example in examples])
+        n_labels = np.array([np.count_nonzero(np.asarray(example.labels) != IGNORED) for example in examples])
+        result = trainer.fit(trained, loss_of, lengths, n_labels, lambda: _dev_score(tuned, dev), checkpoints)
+    tuned.curve, tuned.interrupted = result.curve, result.interrupted
+    tuned.seconds = round(result.seconds_before + time.perf_counter() - begin, 2)
+    if tuned.collapsed:
+        say(f"  {encoder.name} {kind} seed {seed} collapsed: dev {max(e[trainer.metric] for e in tuned.curve):.2f}, "
+            f"the commonest label alone has {tuned.floor:.2f}")
     return tuned
+
+
+def _dev_score(tuned: FinetunedEncoder, dev: Sequence[Item]) -> float:
+    tuned.use_language_of(dev)
+    return dev_scorer(tuned.kind)([item.gold for item in dev], _predict(tuned, dev, "dev"))
 
 
 def _labels(kind: str, train: Sequence[Item]) -> list[str]:
@@ -137,223 +214,126 @@ def _labels(kind: str, train: Sequence[Item]) -> list[str]:
     return sorted({tag for item in train for tag in item.tags} if kind in TAGGING else {item.label for item in train})
 
 
+def _always_commonest(kind: str, train: Sequence[Item], dev: Sequence[Item]) -> list:
+    """Predictions of one label: what a collapsed seed amounts to."""
+    labels = [tag for item in train for tag in item.tags] if kind in TAGGING else [item.label for item in train]
+    names, counts = np.unique(labels, return_counts=True)
+    commonest = str(names[counts.argmax()])
+    return [[commonest] * len(item.words) if kind in TAGGING else commonest for item in dev]
+
+
 def _fresh(
-    encoder: FoundEncoder, kind: str, labels: list[str], settings: FinetuneSettings, seed: int
+    encoder: FoundEncoder,
+    kind: str,
+    labels: list[str],
+    settings: FinetuneSettings,
+    seed: int,
+    language_adapters: dict[str, Path],
 ) -> FinetunedEncoder:
-    """The pre-trained encoder under a new head."""
-    transformers_logging.set_verbosity_error()  # its load report lists the new head as "missing"
-    transformers_logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(encoder.folder)
-        with _seeded(seed):
-            model = _MODEL_CLASS[kind].from_pretrained(
-                encoder.folder,
-                num_labels=len(labels),
-                id2label=dict(enumerate(labels)),
-                label2id={label: i for i, label in enumerate(labels)},
-                dtype=torch.float32,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError) as err:
-        reason = " ".join(str(err).split())[:200]
-        raise InputError(f"{encoder.folder}: cannot be loaded as an encoder ({reason})") from None
-    if settings.frozen == "embeddings":
-        model.get_input_embeddings().weight.requires_grad_(False)
-    model.to(_device(settings))
-    return FinetunedEncoder(kind, labels, encoder, settings, seed, model, WordEncoder(tokenizer))
+    """The pre-trained encoder under a new head, with what a method adds to it."""
+    if language_adapters and settings.method != "adapter":
+        raise InputError(f"method = {settings.method!r}: language adapters go with method = 'adapter'")
+    tokenizer = load_tokenizer(encoder)
+    device = device_of(settings.device)
+    with seeded(seed):
+        if settings.method == "probe":
+            model = ProbedEncoder(load_model(encoder, AutoModel), len(labels), kind in TAGGING)
+        else:
+            model = load_model(encoder, _MODEL_CLASS[kind], num_labels=len(labels), id2label=dict(enumerate(labels)),
+                               label2id={label: i for i, label in enumerate(labels)})  # fmt: skip
+            choose_trained(model, settings.method, settings.frozen, settings.frozen_layers, settings.rank,
+                           settings.reduction)  # fmt: skip
+        model.to(device)
+    precision = precision_of(settings.precision, device)
+    if model.config.model_type == "xmod":
+        precision = torch.float32  # its modules write into float32 what they compute in less
+    inputs = Inputs(tokenizer, model.config, settings.max_length)
+    return FinetunedEncoder(kind, labels, encoder, settings, seed, model, inputs, precision,
+                            language_adapters=language_adapters)  # fmt: skip
 
 
-# ---- training
+# ---- examples and losses
 
 
-def _train(tuned: FinetunedEncoder, train: Sequence, dev: Sequence, rng: np.random.Generator) -> None:
-    settings, model = tuned.settings, tuned.model
-    examples = _examples(tuned, train)
-    lengths = np.array([len(example["input_ids"]) for example in examples])
-    n_steps = settings.epochs * math.ceil(len(examples) / settings.batch_size)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, settings.weight_decay), lr=settings.lr)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(n_steps, settings.warmup))
-    best_score, best_weights = -1.0, {}
-    for epoch in range(1, settings.epochs + 1):
-        begin, losses = time.perf_counter(), []
-        model.train()
-        batches = bucketed(lengths, settings.batch_size, rng)
-        with progress(f"{tuned.encoder.name} {tuned.kind} epoch {epoch}/{settings.epochs}", len(batches)) as advance:
-            for batch in batches:
-                loss = _loss(tuned, [examples[i] for i in batch])
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                schedule.step()
-                optimizer.zero_grad(set_to_none=True)
-                losses.append(loss.item())
-                advance(1, f"loss {np.mean(losses[-100:]):.3f}")
-        seconds = time.perf_counter() - begin
-        metric = MAIN_METRIC[tuned.kind]
-        dev_score = score(tuned.kind, [item.gold for item in dev], _predict(tuned, dev, "dev"))[metric]
-        tuned.curve.append({"epoch": epoch, "loss": float(np.mean(losses)), f"dev_{metric}": dev_score,
-                            "seconds": round(seconds, 1)})  # fmt: skip
-        say(f"  epoch {epoch}: loss {np.mean(losses):.3f}, dev {metric} {dev_score:.2f}, {seconds:.0f} s")
-        if dev_score >= best_score:  # of equals the latest, which has seen more
-            best_score = dev_score
-            best_weights = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
-    model.load_state_dict(best_weights, strict=False)
-
-
-def bucketed(lengths: np.ndarray, batch_size: int, rng: np.random.Generator, pool: int = 50) -> list[np.ndarray]:
-    """Batches in random order whose members are of like length: sorted within random pools of batches."""
-    order = rng.permutation(len(lengths))
-    batches = []
-    for start in range(0, len(order), batch_size * pool):
-        members = order[start : start + batch_size * pool]
-        members = members[np.argsort(lengths[members], kind="stable")]
-        batches += [members[i : i + batch_size] for i in range(0, len(members), batch_size)]
-    return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def _parameter_groups(model: PreTrainedModel, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay matrices, not biases and LayerNorm weights."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def _linear(n_steps: int, warmup: float) -> Callable[[int], float]:
-    n_warm = max(1, int(n_steps * warmup))
-    return lambda step: min((step + 1) / n_warm, max(0.0, (n_steps - step) / max(1, n_steps - n_warm)))
-
-
-# ---- examples and batches
-
-
-def _examples(tuned: FinetunedEncoder, items: Sequence) -> list[dict[str, list[int]]]:
+def examples_of(tuned: FinetunedEncoder, items: Sequence[Item]) -> list[Example]:
     """Inputs with labels: for tagging one a window, labels on first subwords; for pairs and texts one an item."""
     number = {label: i for i, label in enumerate(tuned.labels)}
     if tuned.kind not in TAGGING:
-        return [x | {"labels": number[item.label]} for x, item in zip(_texts(tuned, items), items, strict=True)]
-    examples = []
-    for window in _windows(tuned, items):
-        labels = [_IGNORED] * len(window.input_ids)
-        for word, position in zip(window.words, window.positions, strict=True):
-            labels[position] = number[items[window.sentence].tags[word]]
-        examples.append({"input_ids": window.input_ids, "labels": labels})
-    return examples
+        return [replace(example, labels=number[item.label])
+                for example, item in zip(tuned.inputs.texts(items), items, strict=True)]  # fmt: skip
+    found = []
+    for window, example in zip(*tuned.inputs.windows(items), strict=True):
+        labels = np.full(len(example), IGNORED)
+        labels[window.positions] = [number[items[window.sentence].tags[word]] for word in window.words]
+        found.append(replace(example, labels=labels))
+    return found
 
 
-def _windows(tuned: FinetunedEncoder, items: Sequence[TaggedSentence]) -> list[Window]:
-    words, length = tuned.words, _max_length(tuned)
-    words({word for item in items for word in item.words})  # all new words in one call of the tokenizer
-    return [
-        window
-        for i, item in enumerate(items)
-        for window in windows_of(i, words(item.words), words.prefix, words.suffix, length)
-    ]
+def _loss_of_examples(tuned: FinetunedEncoder, items: Sequence[Item]):
+    """The training data, and a function from rows of it to the sum of the losses over their labels."""
+    examples = examples_of(tuned, items)
+
+    def loss_of(rows: np.ndarray) -> torch.Tensor:
+        batch = tuned.inputs.batch([examples[i] for i in rows], tuned.device)
+        labels = batch.pop("labels")
+        return _summed_loss(tuned.logits(batch), labels)
+
+    return examples, loss_of
 
 
-def _texts(tuned: FinetunedEncoder, items: Sequence[SentencePair] | Sequence[LabelledText]) -> list[dict]:
-    """Subwords of pairs, or of single texts, cut to the window."""
-    if not items:
-        return []
-    columns = zip(*(texts_of(item) for item in items), strict=True)
-    encoded = tuned.words.tokenizer(*map(list, columns), truncation="longest_first", max_length=_max_length(tuned))
-    keys = [key for key in ("input_ids", "token_type_ids") if key in encoded]
-    return [{key: encoded[key][i] for key in keys} for i in range(len(items))]
+def _loss_of_features(tuned: FinetunedEncoder, items: Sequence[Item]):
+    """The same for a linear probe: the encoder is run once, and its hidden states are kept."""
+    examples = examples_of(tuned, items)
+    features: list = [None] * len(examples)
+    tuned.model.eval()
+    with torch.inference_mode(), progress("hidden states", len(examples)) as advance:
+        for rows in by_length(examples, TOKENS_AT_ONCE):
+            batch = tuned.inputs.batch([examples[i] for i in rows], tuned.device)
+            labels = batch.pop("labels")
+            with in_precision(tuned.precision, tuned.device):
+                hidden = tuned.model.features(**batch).float().cpu()
+            for i, one, label in zip(rows, hidden, labels.cpu(), strict=True):
+                is_read = label != IGNORED
+                features[i] = (one[is_read], label[is_read]) if label.ndim else (one[None], label[None])
+            advance(len(rows))
+
+    def loss_of(rows: np.ndarray) -> torch.Tensor:
+        hidden = torch.cat([features[i][0] for i in rows]).to(tuned.device)
+        labels = torch.cat([features[i][1] for i in rows]).to(tuned.device)
+        return _summed_loss(tuned.model.head(hidden), labels)
+
+    return examples, loss_of
 
 
-def _max_length(tuned: FinetunedEncoder) -> int:
-    """The window: the setting, or the encoder's positions where they are fewer (less two that XLM-R reserves)."""
-    positions = getattr(tuned.model.config, "max_position_embeddings", None) or tuned.settings.max_length
-    return min(tuned.settings.max_length, positions - 2)
-
-
-def _collate(tuned: FinetunedEncoder, examples: Sequence[dict]) -> dict[str, torch.Tensor]:
-    """Pad to the longest: input_ids, attention_mask (batch, length), labels where there are any."""
-    longest = max(len(example["input_ids"]) for example in examples)
-    fill = {"input_ids": tuned.words.tokenizer.pad_token_id or 0, "token_type_ids": 0, "labels": _IGNORED}
-    device = tuned.model.device
-    batch = {
-        "attention_mask": torch.tensor(
-            [[1] * len(x["input_ids"]) + [0] * (longest - len(x["input_ids"])) for x in examples], device=device
-        )
-    }
-    for key in examples[0]:
-        rows = [x[key] for x in examples]
-        if isinstance(rows[0], list):
-            rows = [row + [fill[key]] * (longest - len(row)) for row in rows]
-        batch[key] = torch.tensor(rows, device=device)
-    return batch
-
-
-def _loss(tuned: FinetunedEncoder, examples: Sequence[dict]) -> torch.Tensor:
-    batch = _collate(tuned, examples)
-    labels = batch.pop("labels")
-    logits = _logits(tuned, batch)
-    return cross_entropy(logits.flatten(0, -2).float(), labels.flatten(), ignore_index=_IGNORED)
-
-
-def _logits(tuned: FinetunedEncoder, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    with _precision(tuned.settings, tuned.model.device):
-        return tuned.model(**batch).logits
+def _summed_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return cross_entropy(logits.flatten(0, -2).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum")
 
 
 # ---- prediction
 
 
 @torch.inference_mode()
-def _predict(tuned: FinetunedEncoder, items: Sequence, what: str) -> list:
+def _predict(tuned: FinetunedEncoder, items: Sequence[Item], what: str) -> list:
     tuned.model.eval()
-    if tuned.kind not in TAGGING:
-        examples = _texts(tuned, items)
-        predicted: list = [None] * len(items)
-    else:
-        windows = _windows(tuned, items)
-        examples = [{"input_ids": window.input_ids} for window in windows]
-        predicted = [[None] * len(item.words) for item in items]
+    is_tagging = tuned.kind in TAGGING
+    windows, examples = tuned.inputs.windows(items) if is_tagging else ([], tuned.inputs.texts(items))
+    predicted: list = [[None] * len(item.words) for item in items] if is_tagging else [None] * len(items)
     with progress(what, len(examples)) as advance:
-        for batch in _by_length(examples, 2 * tuned.settings.batch_size):
-            best = _logits(tuned, _collate(tuned, [examples[i] for i in batch])).argmax(-1).tolist()
-            for i, row in zip(batch, best, strict=True):
-                if tuned.kind not in TAGGING:
+        for rows in by_length(examples, TOKENS_AT_ONCE):
+            best = tuned.logits(tuned.inputs.batch([examples[i] for i in rows], tuned.device)).argmax(-1).tolist()
+            for i, row in zip(rows, best, strict=True):
+                if not is_tagging:
                     predicted[i] = tuned.labels[row]
                     continue
                 tags = predicted[windows[i].sentence]
                 for word, position in zip(windows[i].words, windows[i].positions, strict=True):
                     tags[word] = tuned.labels[row[position]]
-            advance(len(batch))
+            advance(len(rows))
     return predicted
 
 
-def _by_length(examples: Sequence[dict], batch_size: int) -> Iterator[list[int]]:
-    order = sorted(range(len(examples)), key=lambda i: len(examples[i]["input_ids"]))
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
-
-
-# ---- machine
-
-
-def _device(settings: FinetuneSettings) -> torch.device:
-    if settings.device != "auto":
-        return torch.device(settings.device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _precision(settings: FinetuneSettings, device: torch.device):
-    """Matrix products in bfloat16 where asked for, or where the processor has instructions for them."""
-    if settings.precision == "float32" or settings.precision == "auto" and not _has_bfloat16(device):
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported()
-
-
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Seed torch's own generator (dropout, new heads) inside the block, and leave it as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)

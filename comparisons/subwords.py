@@ -46,10 +46,64 @@ def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The ids that a tokenizer puts before and after one sentence, found by asking it."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     full = tokenizer("a")["input_ids"]
-    for start in range(len(full) - len(bare) + 1):
-        if full[start : start + len(bare)] == bare:
-            return full[:start], full[start + len(bare) :]
-    raise ValueError(f"{type(tokenizer).__name__} changes the subwords when it adds special tokens")
+    start = _place(bare, full, 0)
+    return full[:start], full[start + len(bare) :]
+
+
+@dataclass(frozen=True)
+class PairTemplate:
+    """Special tokens around and between two texts, and the token types of all parts, found by asking the tokenizer."""
+
+    before: list[int]
+    between: list[int]
+    after: list[int]
+    types: tuple[list[int], int, list[int], int, list[int]] | None  # of before, first, between, second, after
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> PairTemplate:
+        """The template of a tokenizer."""
+        bare = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("a", "b")]
+        full = tokenizer("a", "b")
+        ids = full["input_ids"]
+        first = _place(bare[0], ids, 0)
+        second = _place(bare[1], ids, first + len(bare[0]))
+        ends = first, first + len(bare[0]), second, second + len(bare[1])
+        types = full.get("token_type_ids")
+        if types is not None:
+            types = types[: ends[0]], types[first], types[ends[1] : ends[2]], types[second], types[ends[3] :]
+        return cls(ids[: ends[0]], ids[ends[1] : ends[2]], ids[ends[3] :], types)
+
+    @property
+    def n_special(self) -> int:
+        return len(self.before) + len(self.between) + len(self.after)
+
+    def join(self, first: list[int], second: list[int]) -> tuple[list[int], list[int] | None, list[bool]]:
+        """Ids of the two texts together, their types, and which of them are of the second text and what follows it."""
+        ids = self.before + first + self.between + second + self.after
+        n_first = len(self.before) + len(first) + len(self.between)
+        is_second = [i >= n_first for i in range(len(ids))]
+        if self.types is None:
+            return ids, None, is_second
+        before, of_first, between, of_second, after = self.types
+        return ids, before + [of_first] * len(first) + between + [of_second] * len(second) + after, is_second
+
+
+def cut_longest(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
+    """Both cut to `room` together, from the end: the longer down to the shorter, then both to half, the longer (of
+    equals the second) to one more where the room is odd. So do fast tokenizers under "longest_first"."""
+    shorter, longer = sorted((len(first), len(second)))
+    if shorter + longer > room:
+        shorter = min(shorter, room // 2)
+        longer = room - shorter
+    n_first, n_second = (longer, shorter) if len(first) > len(second) else (shorter, longer)
+    return first[:n_first], second[:n_second]
+
+
+def _place(part: list[int], whole: list[int], start: int) -> int:
+    for place in range(start, len(whole) - len(part) + 1):
+        if whole[place : place + len(part)] == part:
+            return place
+    raise ValueError("the tokenizer changes the subwords when it adds special tokens")
 
 
 def cut_into_windows(pieces: Sequence[list[int]], room: int, overlap: int) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines.corpora import TAGGING, TaggedSentence, gold_hash
+from baselines.corpora import TAGGING, TaggedSentence, gold_hash, in_language
 from baselines.spaces import IDENTICAL, SharedSpace
 from comparisons.experiment import Experiment, Resolver, System
 from xlembed.alignment.methods import fit_method
@@ -212,7 +212,7 @@ class TranslatedRunner:
                 raise InputError(f"translate: no item came through into {lang}")
             told["seconds"] = round(time.perf_counter() - begin, 2)
             say(f"  {len(translated)} of {len(items)} items translated into {lang}, {told['seconds']:.0f} s")
-            self._translated[key] = translated, told
+            self._translated[key] = in_language(translated, lang), told
         return self._translated[key]
 
     def _translate(self, kind: str, items: Sequence, lang: str) -> tuple[list, dict[str, Any]]:
@@ -242,9 +242,9 @@ class TranslatedRunner:
             return predict(items, lang)
         translator = self.translations.out_of(lang)
         if kind not in TAGGING:
-            return predict(translate_items(items, translator), self.source)
+            return predict(in_language(translate_items(items, translator), self.source), self.source)
         if self.plan.route == "words":
-            return predict(translator.translate_tagged(items), self.source)
+            return predict(in_language(translator.translate_tagged(items), self.source), self.source)
         return self._predict_tags(items, lang, translator, predict)
 
     def _predict_tags(
@@ -255,7 +255,7 @@ class TranslatedRunner:
         from baselines.translation.projection import bring_back, join_words
 
         texts = translate_distinct([join_words(item.words) for item in items], translator)
-        english = [TaggedSentence(tuple(tokenize(text, self.source))) for text in texts]
+        english = [TaggedSentence(tuple(tokenize(text, self.source)), lang=self.source) for text in texts]
         aligner = self.translations.aligner(lang, self.source)
         predicted = predict(english, self.source)
         return [bring_back(tags, aligner.align(item.words, translated.words), len(item.words))
