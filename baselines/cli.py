@@ -1,6 +1,5 @@
 """`xlembed tag`, `nli` and `topic`: static systems on one's own files, from the command line."""
 
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from baselines.predictions import RunSettings, make_predictions, write_predictio
 from xlembed.errors import InputError, require
 from xlembed.files import write_text
 from xlembed.languages import language_code
-from xlembed.options import named_values
+from xlembed.options import named_settings
 
 # Annotations are evaluated here, not put off: those of the commands name variables of the functions around them.
 Vectors = Annotated[Path, typer.Option(help="Vectors of the language.")]
@@ -75,7 +74,7 @@ def _train_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
         if kind not in kinds:
             raise InputError(f"--kind {kind!r}: choose {' or '.join(kinds)}")
         chosen = model_type(kind, model)
-        given = _settings(settings or []) | ({} if epochs is None else {"max_epochs": epochs})
+        given = named_settings(settings or []) | ({} if epochs is None else {"max_epochs": epochs})
         read = read_settings(chosen.settings, given, f"model {chosen.name}")
         require("torch", "static")
         from baselines.metrics import MAIN_METRIC, dev_scorer
@@ -107,18 +106,6 @@ def _floors(
         floor = model_type(kind, HYPOTHESIS_ONLY)
         trained = floor.train(items, dev_items, features, score, floor.settings(), seed)
         yield HYPOTHESIS_ONLY, max(trained.curve.dev)
-
-
-def _settings(given: list[str]) -> dict[str, Any]:
-    """name=value texts as TOML values; what is none (a bare word) stays text."""
-    return {name: _toml_value(text) for name, text in named_values(given).items()}
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _predict_command(kinds: tuple[str, ...]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""`xlembed compare`, `report`, `score`, `encoder` and `demo`."""
+"""`xlembed compare`, `report`, `score` and `demo`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Annotated
 
 import typer
 
+from comparisons import encoder_cli, pretraining_cli
 from xlembed.errors import InputError
-from xlembed.languages import language_code
-from xlembed.progress import say
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for predictions, scores and the report.")]
@@ -25,10 +24,8 @@ def register(app: typer.Typer) -> None:
     app.command("report")(report)
     app.command("score")(score_file)
     app.command("demo")(demo)
-    encoder = typer.Typer(help="Fine-tune a multilingual encoder on one's own files, and run it.", no_args_is_help=True)
-    encoder.command("finetune")(encoder_finetune)
-    encoder.command("predict")(encoder_predict)
-    app.add_typer(encoder, name="encoder")
+    encoder_cli.register(app)
+    pretraining_cli.register(app)
 
 
 def compare(
@@ -141,64 +138,3 @@ def score_file(
     print(score.signature["metric"])
     for name, figure in score.figures.items():
         print(f"{name:10} {figure.value:6.2f}  [{figure.low:.2f}, {figure.high:.2f}]")
-
-
-def encoder_finetune(
-    kind: Annotated[str, typer.Argument(help="ner, pos (a tag a word), nli (sentence pairs) or topic (texts).")],
-    data: Annotated[Path, typer.Argument(help="Training data in the source language.")],
-    dev: Annotated[Path, typer.Option(help="Dev data in the source language; the best epoch on it is kept.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the fine-tuned model.")],
-    encoder: Annotated[
-        str, typer.Option(help="A folder, a hub name, or mbert, xlm, xlm-r-base, xlm-r-large, multilingual-e5-small.")
-    ] = "multilingual-e5-small",
-    lang: Annotated[str, typer.Option(help="ISO 639 code of the training language.", callback=language_code)] = "en",
-    epochs: Annotated[int, typer.Option(min=1)] = 3,
-    lr: Annotated[float, typer.Option()] = 5e-5,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
-    max_length: Annotated[int, typer.Option(min=8)] = 128,
-    frozen: Annotated[str, typer.Option(help="embeddings or none.")] = "embeddings",
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
-    seed: Annotated[int, typer.Option()] = 1,
-) -> None:
-    """Fine-tune an encoder on the source language."""
-    from baselines.corpora import read_items
-    from comparisons.encoders import find_encoder
-    from comparisons.finetune_settings import FinetuneSettings
-    from xlembed.errors import require
-
-    settings = FinetuneSettings(
-        epochs=epochs, lr=lr, batch_size=batch_size, max_length=max_length, frozen=frozen, precision=precision
-    )
-    items, dev_items = read_items(kind, data, lang), read_items(kind, dev, lang)
-    require("torch", "contextual")
-    require("transformers", "contextual")
-    from comparisons.finetune import finetune
-
-    tuned = finetune(find_encoder(encoder, say=say), kind, items, dev_items, settings, seed)
-    tuned.save(out)
-    print(f"{out}: {tuned.seconds:.0f} s; dev by epoch: "
-          + ", ".join(f"{value:.2f}" for epoch in tuned.curve for key, value in epoch.items()
-                      if key.startswith("dev")))  # fmt: skip
-
-
-def encoder_predict(
-    model: Annotated[Path, typer.Argument(help="Folder that `encoder finetune --out` wrote.")],
-    data: Annotated[Path, typer.Argument(help="Sentences or pairs, in any language; gold is not needed.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help=".jsonl: prediction file for `xlembed score`; else text.")],
-    lang: Annotated[str, typer.Option(help="ISO 639 code of the language.", callback=language_code)] = "und",
-) -> None:
-    """Predict with a fine-tuned encoder, zero-shot in any language."""
-    from baselines.cli import write_output
-    from baselines.corpora import NOUNS, read_items
-    from baselines.predictions import RunSettings
-    from xlembed.errors import require
-
-    require("torch", "contextual")
-    require("transformers", "contextual")
-    from comparisons.finetune import load_finetuned
-
-    tuned = load_finetuned(model)
-    items = read_items(tuned.kind, data, lang)
-    run = RunSettings(tuned.kind, tuned.kind, model.name, lang, data.name, tuned.seed)
-    write_output(out, tuned.kind, items, tuned.predict(items), run)
-    print(f"{out}: {len(items)} {NOUNS[tuned.kind]}")

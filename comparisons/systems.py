@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,8 +13,10 @@ from baselines.majority import majority
 from baselines.metrics import MAIN_METRIC, dev_scorer
 from baselines.saving import load_static, save_static
 from baselines.spaces import IDENTICAL, SharedSpace
+from comparisons.encoder_languages import EncoderLanguages
 from comparisons.encoders import find_encoder
 from comparisons.experiment import Experiment, Resolver, System
+from comparisons.target_data import TargetRunner
 from comparisons.translated import Reader, TranslatedRunner
 from xlembed.errors import require
 from xlembed.files import sha256_of
@@ -59,6 +62,8 @@ def runner_of(experiment: Experiment, system: System, resolve: Resolver, read: R
     if system.type == "majority":
         return MajorityRunner(experiment.source)
     runner = _trained_runner(experiment, system, resolve, read)
+    if system.target is not None:
+        return TargetRunner(runner, experiment.source, system.target, resolve)
     return runner if system.translate is None else TranslatedRunner(runner, experiment, system, resolve, read)
 
 
@@ -68,7 +73,7 @@ def _trained_runner(experiment: Experiment, system: System, resolve: Resolver, r
         return StaticRunner(experiment, system, resolve, read)
     require("torch", "contextual")
     require("transformers", "contextual")
-    return EncoderRunner(system, experiment.source)
+    return EncoderRunner(system, experiment.source, resolve)
 
 
 class ZeroShot:
@@ -179,13 +184,28 @@ class StaticRunner(ZeroShot):
 class EncoderRunner(ZeroShot):
     """Fine-tuned multilingual encoders."""
 
-    def __init__(self, system: System, source: str):
-        self.system, self.source = system, source
+    def __init__(self, system: System, source: str, resolve: Resolver):
+        self.system, self.source, self.resolve = system, source, resolve
         self.encoder = find_encoder(system.model, say=say)
 
+    @cached_property
+    def languages(self) -> EncoderLanguages:
+        from transformers import AutoConfig
+
+        return EncoderLanguages(AutoConfig.from_pretrained(self.encoder.folder))
+
+    def why_not(self, lang: str) -> str | None:
+        return self.languages.why_not(lang)
+
     def inputs(self, lang: str) -> list[Path]:
-        return sorted(path for path in self.encoder.folder.iterdir()
-                      if path.suffix in (".safetensors", ".json", ".bin", ".model", ".txt"))  # fmt: skip
+        files = sorted(path for path in self.encoder.folder.iterdir()
+                       if path.suffix in (".safetensors", ".json", ".bin", ".model", ".txt"))  # fmt: skip
+        return files + list(self._adapters(self.source, lang).values())
+
+    def _adapters(self, *langs: str) -> dict[str, Path]:
+        """Language adapters by language."""
+        template = self.system.language_adapters
+        return {} if template is None else {lang: self.resolve(template.format(lang=lang)) for lang in langs}
 
     def identity(self, lang: str) -> Any:
         return self.system.model if not Path(self.system.model).is_dir() else "folder"
@@ -198,16 +218,25 @@ class EncoderRunner(ZeroShot):
         if (folder / "model.json").is_file():
             tuned = load_finetuned(folder)
         else:
-            tuned = finetune(self.encoder, kind, train, dev, self.system.settings[kind], seed)
+            tuned = finetune(self.encoder, kind, train, dev, self.system.settings[kind], seed,
+                             folder / "checkpoint", self._adapters(*langs))  # fmt: skip
+            if tuned.interrupted:
+                raise KeyboardInterrupt  # half a training is no cell
             tuned.save(folder)
+
+        def predict(items: Sequence, lang: str) -> list:
+            tuned.language_adapters |= self._adapters(lang)
+            return tuned.predict(items, f"{self.system.name} {lang}", lang)
+
+        weights = next(iter(sorted(self.encoder.folder.glob("*.safetensors"))), None)
         return Model(
-            lambda items, lang: tuned.predict(items, f"{self.system.name} {lang}"),
+            predict,
             {
                 "train_seconds": tuned.seconds,
                 "n_parameters": tuned.n_parameters,
                 "n_trained": tuned.n_trained,
             },
-            {"curve": tuned.curve, "origin": self.encoder.origin, "settings": asdict(tuned.settings),
-             "weights_sha256": sha256_of(next(iter(self.encoder.folder.glob("*.safetensors"))))
-             if any(self.encoder.folder.glob("*.safetensors")) else None},
+            {"curve": tuned.curve, "collapsed": tuned.collapsed, "origin": self.encoder.origin,
+             "settings": asdict(tuned.settings), "precision": str(tuned.precision).removeprefix("torch."),
+             "weights_sha256": sha256_of(weights) if weights else None},
         )  # fmt: skip

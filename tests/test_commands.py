@@ -128,6 +128,21 @@ def test_encoder_from_own_files_to_a_score(folder, tmp_path):
     assert "seqeval's default mode" in works("score", "p.jsonl", cwd=tmp_path)
 
 
+def test_language_adapters_below_a_task_adapter(folder, tmp_path):
+    save_tiny("bert", tmp_path / "tiny")
+    for lang in ("en", "de"):
+        (tmp_path / f"{lang}.txt").write_text("\n".join(f"anna sings in oslo {i} times" for i in range(40)))
+        works("encoder", "adapt", f"{lang}.txt", "--lang", lang, "--encoder", "tiny", "--steps", 2, "--block", 16,
+              "--dev", f"{lang}.txt", "--out", f"{lang}.safetensors", cwd=tmp_path)  # fmt: skip
+    works("encoder", "finetune", "ner", folder / "ner.en.train.tsv", "--dev", folder / "ner.en.dev.tsv", "--encoder",
+          "tiny", "--epochs", 1, "--method", "adapter", "--set", "reduction=4", "--language-adapter",
+          "en=en.safetensors", "--out", "model", cwd=tmp_path)  # fmt: skip
+    german = ("encoder", "predict", "model", folder / "ner.de.test.tsv", "--lang", "de", "--out", "p.jsonl")
+    assert "language adapters are for items of one language of en, here are de" in fails(*german, cwd=tmp_path)
+    works(*german, "--language-adapter", "de=de.safetensors", cwd=tmp_path)
+    assert "seqeval's default mode" in works("score", "p.jsonl", cwd=tmp_path)
+
+
 def test_a_test_file_of_another_length_than_its_predictions(folder, tmp_path):
     works("tag", "train", folder / "ner.en.train.tsv", "--dev", folder / "ner.en.dev.tsv",
           "--vectors", folder / "en.vec", "--out", "model", "--epochs", 1, cwd=tmp_path)  # fmt: skip
@@ -199,6 +214,10 @@ DATA = ("train", "a", "--dev", "b", "--vectors", "c", "--out", "m")
         (("vectors", "train", "x.txt", "--out", "o.bin", "--lang", "EN"), "'EN' is no language code"),
         (("compare", "e.toml", "--out", "r", "--mirror", "nowhere"), "--mirror nowhere: no such folder"),
         (("encoder", "finetune", "parsing", "a", "--dev", "b", "--out", "m"), "unknown kind of task 'parsing'"),
+        (("encoder", "finetune", "ner", "a", "--dev", "b", "--out", "m", "--method", "x"), "method = 'x': choose full"),
+        (("encoder", "finetune", "ner", "a", "--dev", "b", "--out", "m", "--set", "rang=3"), "unknown key 'rang'"),
+        (("encoder", "adapt", "a.txt", "--lang", "de", "--out", "m"), "ends in .safetensors"),
+        (("encoders", "bert-large"), "no encoder 'bert-large' is known"),
     ],
 )
 def test_refusals(tmp_path, arguments, message):
@@ -208,7 +227,7 @@ def test_refusals(tmp_path, arguments, message):
 
 def test_help_names_every_command():
     shown = works("--help", cwd=ROOT)
-    commands = ("vectors", "align", "bli", "data", "tag", "nli", "topic", "translate", "encoder", "compare", "report",
-                "score", "demo")  # fmt: skip
+        (("encoder", "finetune", "ner", "a", "--dev", "b", "--out", "m", "--method", "x"), "choose full, lora"),
+                "compare", "report", "score", "demo")  # fmt: skip
     for command in commands:
         assert command in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from typing import Annotated, Any
 
 import typer
@@ -27,3 +28,15 @@ def named_values(given: list[str]) -> dict[str, str]:
             raise InputError(f"--set {text!r}: name=value is needed")
         values[name] = value
     return values
+
+
+def named_settings(given: list[str]) -> dict[str, Any]:
+    """The same with values as TOML has them: numbers, true, lists; what is none of these (a bare word) stays text."""
+    return {name: _toml_value(text) for name, text in named_values(given).items()}
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
