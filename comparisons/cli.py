@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from comparisons import encoder_cli, pretraining_cli
+from comparisons import encoder_cli, pretraining_cli, probes_cli
+from comparisons.classic import cli as classic_cli
 from xlembed.errors import InputError
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
@@ -26,6 +27,8 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     encoder_cli.register(app)
     pretraining_cli.register(app)
+    probes_cli.register(app)
+    classic_cli.register(app)
 
 
 def compare(

@@ -20,6 +20,7 @@ from torch import nn
 from comparisons.finetune_settings import FinetuneSettings
 from comparisons.inputs import bucketed
 from comparisons.machine import precision_of
+from comparisons.optimization import decay_groups, rate
 from xlembed.files import replacing
 from xlembed.progress import progress, say
 
@@ -73,9 +74,10 @@ class Trainer:
         settings, state = self.settings, self.state
         self.named = {name: p for name, p in trained.named_parameters() if p.requires_grad}
         n_updates = math.ceil(math.ceil(len(lengths) / settings.batch_size) / settings.accumulate)
-        self.optimizer = torch.optim.AdamW(_groups(self.named.values(), settings.weight_decay), settings.lr, fused=True)
+        groups = decay_groups(self.named.values(), settings.weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, settings.lr, fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, linear(settings.epochs * n_updates, settings.warmup)
+            self.optimizer, lambda step: rate(step, settings.epochs * n_updates, settings.warmup)
         )
         if folder is not None:
             self._resume(folder / "checkpoint.safetensors")
@@ -205,18 +207,3 @@ class Trainer:
     def _key(self) -> str:
         shapes: dict[str, Any] = {name: list(p.shape) for name, p in self.named.items()}
         return json.dumps([asdict(self.settings), self.seed, shapes], sort_keys=True)
-
-
-def _groups(parameters: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay matrices, not biases and LayerNorm weights."""
-    parameters = list(parameters)
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def linear(n_updates: int, warmup: float) -> Callable[[int], float]:
-    """The factor of the learning rate at an update: up over the share `warmup`, then down to 0."""
-    n_warm = max(1, int(n_updates * warmup))
-    return lambda step: min((step + 1) / n_warm, max(0.0, (n_updates - step) / max(1, n_updates - n_warm)))

@@ -28,6 +28,7 @@ from comparisons.encoders import FoundEncoder
 from comparisons.inputs import Inputs, by_length
 from comparisons.loading import load_model, load_tokenizer
 from comparisons.machine import device_of, in_precision, precision_of
+from comparisons.optimization import decay_groups, rate
 from comparisons.pretraining_checkpoints import load_checkpoint, read_about, save_checkpoint, weights_hash
 from comparisons.pretraining_data import Corpus, Draws, MaskedExample, MaskedInputs
 from comparisons.pretraining_heads import masked_loss
@@ -112,7 +113,7 @@ class _Run:
         self.trained, self.checkpoint = trained, checkpoint
         self.precision = precision_of(settings.precision, model.device)
         self.draws = Draws([len(corpus) for corpus in corpora], settings.alpha, settings.seed)
-        self.optimizer = torch.optim.AdamW(_groups(trained.values(), settings.weight_decay), lr=settings.lr)
+        self.optimizer = torch.optim.AdamW(decay_groups(trained.values(), settings.weight_decay), lr=settings.lr)
         self.step = 0
         self.curve = PretrainCurve()
         self.begin = time.perf_counter()
@@ -193,18 +194,6 @@ def _named(model: PreTrainedModel, trainable: Collection[nn.Parameter] | None) -
         raise InputError(f"{len(found)} parameters of {type(model).__name__} are to be trained and require a gradient"
                          + ("" if wanted is None else f", {len(wanted)} were given"))  # fmt: skip
     return found
-
-
-def _groups(parameters: Collection[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Decay matrices, not biases and LayerNorm weights."""
-    return [{"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}]  # fmt: skip
-
-
-def rate(step: int, n_steps: int, warmup: float) -> float:
-    """Share of the learning rate at an update: linear from 0 up over the warm-up, then linear down to 0."""
-    n_warm = max(1, int(n_steps * warmup))
-    return min((step + 1) / n_warm, (n_steps - step) / max(1, n_steps - n_warm))
 
 
 @contextmanager

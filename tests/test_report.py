@@ -4,10 +4,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from baselines.corpora import NLI_LABELS, SentencePair
+from comparisons.probes.mixed_nli import mixed_nli
 from comparisons.published import published_rows
 from comparisons.report.sections import Section, Table
 from comparisons.report.writing import _environment, _inline, write_reports
 from xlembed.errors import InputError
+from xlembed.files import write_json
 
 
 def figure(value):
@@ -191,3 +194,27 @@ def test_parts_of_speech_have_no_second_metric(folder):
     (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     write_reports(folder, ("md",))
     assert "accuracy over words" in (folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_probes_beside_a_run_are_shown_and_left_out_where_there_are_none(folder):
+    write_reports(folder, ("md", "html"))
+    assert "Probe" not in (folder / "report.md").read_text(encoding="utf-8")
+    items = {lang: [SentencePair(f"p{i}", f"h|{i}", NLI_LABELS[i % 3]) for i in range(6)] for lang in ("en", "de")}
+    found = mixed_nli(items, lambda pairs: ["neutral"] * len(pairs), "e5 & co")
+    write_json(folder / "probes" / "mixed.json", found.as_json())
+    write_reports(folder, ("md", "html", "tex"))
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "## Probe mixed-nli: e5 & co: accuracy by language of premise (rows) and hypothesis (columns)" in text
+    assert "| same minus mixed | 0.0 [0.0, 0.0] |" in text
+    assert text.index("## wikiann: results") < text.index("## Probe") < text.index("## Cost")
+    assert text.count("paired by item") == 1
+    parser = Parser()
+    parser.feed((folder / "report.html").read_text(encoding="utf-8"))
+    assert not parser.open and parser.n_tables == 8 + 2
+    assert "Probe mixed-nli: e5 & co: means" in parser.text
+
+
+def test_a_damaged_probe_is_named(folder):
+    write_json(folder / "probes" / "bli.json", {"probe": "bli", "format": 1, "encoder": "e5"})
+    with pytest.raises(InputError, match="bli.json: is damaged"):
+        write_reports(folder, ("md",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,8 +35,10 @@ class Section:
     image_alt: str = ""
 
 
-def sections_of(summary: dict[str, Any], images: dict[str, str]) -> list[Section]:
-    """All sections; `images` gives the picture of a task."""
+def sections_of(
+    summary: dict[str, Any], images: dict[str, str], probes: Sequence[Section] = ()
+) -> list[Section]:
+    """All sections; `images` gives the picture of a task, `probes` stand before the cost."""
     experiment = summary["experiment"]
     sections = [_reading(summary), _short(summary)]
     for task in experiment["tasks"]:
@@ -46,6 +49,7 @@ def sections_of(summary: dict[str, Any], images: dict[str, str]) -> list[Section
             sections.append(_published(summary, task))
     if summary["bli"]:
         sections.append(_bli(summary))
+    sections += probes
     sections.append(_cost(summary))
     sections.append(_how(summary))
     return sections

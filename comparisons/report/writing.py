@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from comparisons.report.pictures import draw_task
+from comparisons.report.probes import probe_sections
 from comparisons.report.sections import sections_of
 from comparisons.summary import read_summary
 from xlembed.errors import InputError, require
@@ -27,7 +28,7 @@ def write_reports(folder: Path, formats: tuple[str, ...] = ("md", "html")) -> li
     for task in summary["experiment"]["tasks"]:
         images[task["name"]] = f"{task['name']}.png"
         draw_task(summary, task, folder / images[task["name"]])
-    sections = sections_of(summary, images)
+    sections = sections_of(summary, images, probe_sections(folder))
     environment = _environment(folder)
     written = []
     for one in formats:

@@ -1,0 +1,1 @@
+"""Classic experiments on why multilingual encoders work, small and from scratch."""
