@@ -1,6 +1,6 @@
 """Fine-tuning and inference beside Hugging Face's example recipe: one encoder, data, seed, rate and batch size.
 
-python benchmarks/finetune.py --mirror DIR [--kind ner|nli] [--train 1000] [--test 2000] [--rounds 3] [--tricks]
+python benchmarks/finetune.py --mirror DIR [--kind ner|nli] [--train 1000] [--test 2000] [--epochs 1] [--tricks]
 
 The recipe is that of transformers' examples (run_ner.py, run_xnli.py): Trainer, AdamW, a collator that pads each batch
 to its longest, batches drawn at random, float32. Ours: batches of like length, word embeddings frozen, the precision
@@ -187,6 +187,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--test", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--encoder", default="multilingual-e5-small")
     parser.add_argument("--tricks", action="store_true")
     parser.add_argument("--peak", help="run this contestant alone and tell its peak memory")
@@ -204,13 +205,14 @@ def main() -> None:
     measured: dict[str, list[Measured]] = {name: [] for name in contestants}
     for _ in range(given.rounds):
         for name, (run, settings) in contestants.items():
-            measured[name].append(run(encoder, given.kind, train, test, settings))
+            chosen = replace(settings, epochs=given.epochs)
+            measured[name].append(run(encoder, given.kind, train, test, chosen))
     print(f"{given.kind}: {len(train)} for training, {len(test)} to predict, {torch.get_num_threads()} threads")
     first = None
     for name, rounds in measured.items():
         training, prediction = (statistics.median(one[i] for one in rounds) for i in (0, 1))
         first = first or (training, prediction)
-        print(f"{name:32} training {len(train) / training:7.1f}/s ({training / first[0]:5.2f} x)  "
+        print(f"{name:32} training {given.epochs * len(train) / training:7.1f}/s ({training / first[0]:5.2f} x)  "
               f"prediction {len(test) / prediction:7.1f}/s ({prediction / first[1]:5.2f} x)  score {rounds[0][2]:.1f}")
     for name in CONTESTANTS:
         command = [sys.executable, __file__, "--kind", given.kind, "--train", "320", "--test", "100", "--peak", name,

@@ -227,7 +227,7 @@ def test_refusals(tmp_path, arguments, message):
 
 def test_help_names_every_command():
     shown = works("--help", cwd=ROOT)
-    commands = ("vectors", "align", "bli", "data", "tag", "nli", "topic", "translate", "encoder", "encoders", "pretrain",
-                "probe", "classic", "compare", "report", "score", "demo")  # fmt: skip
+    commands = ("vectors", "align", "bli", "data", "tag", "nli", "topic", "translate", "encoder", "encoders",
+                "pretrain", "probe", "classic", "compare", "report", "score", "demo")  # fmt: skip
     for command in commands:
         assert command in shown
