@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from small_experiment import write_data
+from test_commands import fails, works
 from tiny_encoders import save_tiny
 
 from comparisons.probes.base import read_probe
 from xlembed.errors import InputError
-
-ROOT = Path(__file__).parent.parent
-PROGRAM = "from xlembed import cli; from comparisons.probes_cli import register; register(cli.app); cli.main()"
 
 
 @pytest.fixture(scope="module")
@@ -27,31 +21,6 @@ def folder(tmp_path_factory):
     (folder / "en.txt").write_text("anna sings\nbob sleeps in rome\ndan goes to oslo and lima\ncarla sings and goes\n")
     (folder / "de.txt").write_text("anja singt\nbernd schläft in rom\ndirk geht nach oslo und lima\nkarla singt\n")
     return folder
-
-
-def xlembed(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-
-
-def works(*arguments, cwd):
-    done = xlembed(*arguments, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def fails(*arguments, cwd):
-    """The one line of a refusal."""
-    done = xlembed(*arguments, cwd=cwd)
-    assert done.returncode == 2, (done.returncode, done.stderr)
-    errors = [line for line in done.stderr.splitlines() if line.startswith("xlembed: error: ")]
-    assert len(errors) == 1 and "Traceback" not in done.stderr
-    return errors[0]
 
 
 def test_retrieval(folder):
