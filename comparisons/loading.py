@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from comparisons.encoders import FoundEncoder
 from xlembed.errors import InputError
+
+_FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError)  # of a damaged or foreign folder
 
 
 def load_tokenizer(encoder: FoundEncoder) -> Any:
     """The tokenizer of an encoder. Raises InputError where it lacks, or lower-cases for a vocabulary that is cased."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(encoder.folder)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as err:
+    except _FAILURES as err:
         raise _unusable(encoder.folder, err) from None
     check_casing(tokenizer, encoder.folder)
     return tokenizer
@@ -29,7 +31,15 @@ def load_model(encoder: FoundEncoder, auto_class: Any, **options: Any) -> PreTra
     transformers_logging.disable_progress_bar()
     try:
         return auto_class.from_pretrained(encoder.folder, dtype=torch.float32, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as err:
+    except _FAILURES as err:
+        raise _unusable(encoder.folder, err) from None
+
+
+def load_config(encoder: FoundEncoder) -> Any:
+    """What config.json says. Raises InputError where it is none of an encoder that transformers knows."""
+    try:
+        return AutoConfig.from_pretrained(encoder.folder)
+    except _FAILURES as err:
         raise _unusable(encoder.folder, err) from None
 
 

@@ -190,9 +190,9 @@ class EncoderRunner(ZeroShot):
 
     @cached_property
     def languages(self) -> EncoderLanguages:
-        from transformers import AutoConfig
+        from comparisons.loading import load_config
 
-        return EncoderLanguages(AutoConfig.from_pretrained(self.encoder.folder))
+        return EncoderLanguages(load_config(self.encoder))
 
     def why_not(self, lang: str) -> str | None:
         return self.languages.why_not(lang)

@@ -117,6 +117,14 @@ def test_languages_that_an_encoder_lacks_are_left_out(tmp_path):
     assert {cell.lang: cell.missing for cell in run.cells} == {"en": None, "de": None, "fr": "no language embedding"}
 
 
+def test_an_encoder_whose_config_is_damaged(tmp_path):
+    folder = save_tiny("bert", tmp_path / "tiny")
+    (folder / "config.json").write_text("{")
+    text = only_ner(systems(f'\n[[system]]\nname = "x"\ntype = "encoder"\nmodel = "{folder}"\nseeds = [1]\n'))
+    with pytest.raises(InputError, match="cannot be loaded as an encoder"):
+        _ = run_of(tmp_path, text, write_data(tmp_path / "mirror")).cells
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [
