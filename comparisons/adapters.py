@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
-from comparisons.layers import attention_names, head_parameters, layers_of, outputs_of_layers
+from comparisons.layers import attention_names, head_parameters, hidden_size, layers_of, outputs_of_layers
 from xlembed.errors import InputError, require
 from xlembed.files import replacing
 
@@ -60,7 +60,7 @@ def with_adapters(model: PreTrainedModel) -> Adapters:
     """The adapters of a model, put into it at the first call; none are there or active yet."""
     if not hasattr(model, "adapters_of_layers"):
         places = outputs_of_layers(model)
-        model.adapters_of_layers = Adapters(len(places), _hidden_size(model))
+        model.adapters_of_layers = Adapters(len(places), hidden_size(model.config))
         for layer, module in enumerate(places):
             module.register_forward_hook(_hook(model.adapters_of_layers, layer))
     return model.adapters_of_layers
@@ -73,10 +73,6 @@ def _hook(adapters: Adapters, layer: int) -> Callable[..., Any]:
         return adapters.after(layer, output)
 
     return after
-
-
-def _hidden_size(model: PreTrainedModel) -> int:
-    return int(getattr(model.config, "hidden_size", None) or model.config.emb_dim)
 
 
 # ---- what trains

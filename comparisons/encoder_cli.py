@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from comparisons.encoder_libraries import need_libraries
 from xlembed.errors import InputError, require
 from xlembed.languages import language_code
 from xlembed.options import AsJson, named_settings, named_values, print_json
@@ -109,7 +110,7 @@ def finetune_encoder(
     chosen = read_settings(FinetuneSettings, given, "fine-tuning")
     items, dev_items = read_items(kind, data, lang), read_items(kind, dev, lang)
     adapters = {code: Path(path).absolute() for code, path in named_values(language_adapter or []).items()}
-    _need_libraries()
+    need_libraries()
     from comparisons.encoders import find_encoder
     from comparisons.finetune import finetune
 
@@ -136,7 +137,7 @@ def predict(
     from baselines.corpora import NOUNS, read_items
     from baselines.predictions import RunSettings
 
-    _need_libraries()
+    need_libraries()
     from comparisons.finetune import load_finetuned
 
     tuned = load_finetuned(model)
@@ -168,7 +169,7 @@ def adapt(
     settings = PretrainSettings(steps=steps, batch_size=batch_size, lr=lr, block=block, seed=seed)
     if out.suffix != ".safetensors":
         raise InputError(f"--out {out}: a name that ends in .safetensors is needed")
-    _need_libraries()
+    need_libraries()
     from comparisons.encoders import find_encoder
     from comparisons.language_adapters import train_language_adapter
     from comparisons.pretraining_data import read_lines
@@ -185,8 +186,3 @@ def adapt(
     told = report["perplexity"]
     print(f"{out}: {report['n_parameters']:,} parameters, {report['seconds']:.0f} s"
           + (f", perplexity {told['before']:.1f} -> {told['after']:.1f}" if dev else ""))
-
-
-def _need_libraries() -> None:
-    require("torch", "contextual")
-    require("transformers", "contextual")

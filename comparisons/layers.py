@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -32,6 +34,11 @@ def _stack(base: nn.Module) -> nn.ModuleList:
         if isinstance(found, nn.ModuleList):
             return found
     raise InputError(f"{type(base).__name__}: its layers are not found, so none can be frozen or given an adapter")
+
+
+def hidden_size(config: Any) -> int:
+    """Numbers of a hidden state, by the name that its architecture has for them."""
+    return int(getattr(config, "hidden_size", None) or config.emb_dim)
 
 
 def head_parameters(model: PreTrainedModel) -> list[nn.Parameter]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from comparisons.layers import hidden_size
 from comparisons.machine import free_memory
 from comparisons.probe_head import ProbedEncoder
 from xlembed.progress import say
@@ -23,7 +24,7 @@ def needed_memory(tuned: FinetunedEncoder) -> int:
     if isinstance(tuned.model, ProbedEncoder):
         return 16 * tuned.n_trained
     config, settings = tuned.model.config, tuned.settings
-    hidden = int(getattr(config, "hidden_size", None) or config.emb_dim)
+    hidden = hidden_size(config)
     layers = int(getattr(config, "num_hidden_layers", None) or config.n_layers)
     heads = int(getattr(config, "num_attention_heads", None) or config.n_heads)
     length = tuned.inputs.max_length

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from comparisons.encoder_libraries import need_libraries
 from comparisons.pretraining_settings import PretrainSettings
-from xlembed.errors import InputError, at, require
+from xlembed.errors import InputError, at
 from xlembed.languages import language_code
 from xlembed.options import AsJson, print_json
 from xlembed.progress import say
@@ -71,7 +72,7 @@ def pretrain_mlm(
         raise InputError(f"--dev is given {len(dev)} times for {len(files)} languages ({', '.join(files)}): "
                          "one file a language is needed, in the order in which --lang names them")
     dev_files = {code: [path] for code, path in zip(files, dev, strict=True)} if dev else {}
-    _need_libraries()
+    need_libraries()
     from comparisons.pretraining_data import read_lines
 
     found, held_out = (
@@ -116,7 +117,7 @@ def pretrain_tlm(
         positions=positions, frozen=frozen, precision=precision, device=device, every=every, seed=seed,
     )  # fmt: skip
     codes = tuple(language_code(code) for code in langs)
-    _need_libraries()
+    need_libraries()
     from comparisons.pretraining_data import read_parallel
 
     found = read_parallel(src, trg, n_texts)
@@ -139,11 +140,6 @@ def _by_language(texts: list[Path], langs: list[str]) -> dict[str, list[Path]]:
     for code, path in zip(langs, texts, strict=True):
         files.setdefault(language_code(code), []).append(path)
     return files
-
-
-def _need_libraries() -> None:
-    require("torch", "contextual")
-    require("transformers", "contextual")
 
 
 def _run(encoder: str, train: Any, dev: Any, settings: PretrainSettings, out: Path, as_json: bool) -> None:

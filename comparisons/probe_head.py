@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from comparisons.layers import hidden_size
+
 
 class ProbedEncoder(nn.Module):
     """The encoder and a linear head, on each subword's hidden state or on their mean over the text."""
@@ -17,7 +19,7 @@ class ProbedEncoder(nn.Module):
         super().__init__()
         self.base = base.requires_grad_(False)
         self.is_tagging = is_tagging
-        self.head = nn.Linear(int(getattr(base.config, "hidden_size", None) or base.config.emb_dim), n_labels)
+        self.head = nn.Linear(hidden_size(base.config), n_labels)
 
     @property
     def config(self) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from comparisons.encoder_libraries import need_libraries
 from xlembed.errors import InputError, require
 from xlembed.languages import language_code
 from xlembed.options import AsJson, print_json
@@ -175,8 +176,7 @@ def mixed(
     _check_out(out)
     items = {lang: read_items("nli", path, lang) for lang, path in _language_files(files).items()}
     check_aligned(items)  # before the model is loaded
-    require("torch", "contextual")
-    require("transformers", "contextual")
+    need_libraries()
     from comparisons.finetune import load_finetuned
 
     tuned = load_finetuned(model)
@@ -194,8 +194,7 @@ def _reader(encoder: str, layers: str | None, precision: str) -> LayerReader:
     wanted = _numbers(layers)
     if precision not in ("auto", "float32", "bfloat16"):
         raise InputError(f"--precision {precision!r}: choose auto, float32 or bfloat16")
-    require("torch", "contextual")
-    require("transformers", "contextual")
+    need_libraries()
     from comparisons.encoders import find_encoder
     from comparisons.hidden_states import LayerReader
 

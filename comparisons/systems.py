@@ -14,6 +14,7 @@ from baselines.metrics import MAIN_METRIC, dev_scorer
 from baselines.saving import load_static, save_static
 from baselines.spaces import IDENTICAL, SharedSpace
 from comparisons.encoder_languages import EncoderLanguages
+from comparisons.encoder_libraries import need_libraries
 from comparisons.encoders import find_encoder
 from comparisons.experiment import Experiment, Resolver, System
 from comparisons.target_data import TargetRunner
@@ -71,8 +72,7 @@ def _trained_runner(experiment: Experiment, system: System, resolve: Resolver, r
     if system.type == "static":
         require("torch", "static")
         return StaticRunner(experiment, system, resolve, read)
-    require("torch", "contextual")
-    require("transformers", "contextual")
+    need_libraries()
     return EncoderRunner(system, experiment.source, resolve)
 
 
