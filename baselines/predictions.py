@@ -1,7 +1,8 @@
 """The prediction file: what every system writes and the one scorer reads.
 
 JSON lines. The first is a header with everything that made the predictions; each further line is one item
-with its gold and its prediction: a list of tags, or a label.
+with its gold and its prediction: a list of tags, or a label; pairs whose premise is that of others have the number of
+their group too, for intervals that take whole groups.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from baselines.corpora import KINDS, TAGGING, Item, gold_hash, need_gold
+from baselines.corpora import KINDS, TAGGING, Item, SentencePair, gold_hash, need_gold
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines, write_text
 
@@ -40,6 +41,7 @@ class PredictionSet:
     gold_sha256: str
     gold: list
     predicted: list
+    groups: list[int] | None = None  # items of a group (one premise) were not drawn independently
 
     def __len__(self) -> int:
         return len(self.gold)
@@ -48,9 +50,17 @@ class PredictionSet:
 def make_predictions(run: RunSettings, items: Sequence[Item], predicted: Sequence) -> PredictionSet:
     """Join items with predictions; refuses another number of items, or of tags in a sentence."""
     need_gold(items, f"{run.task} {run.lang} {run.split}")
-    predictions = PredictionSet(run, gold_hash(items), [item.gold for item in items], list(predicted))
+    predictions = PredictionSet(run, gold_hash(items), [item.gold for item in items], list(predicted),
+                                groups_of(items))  # fmt: skip
     check_lengths(predictions, f"{run.system} on {run.task} {run.lang}")
     return predictions
+
+
+def groups_of(items: Sequence[Item]) -> list[int] | None:
+    """The number of each pair's premise, in the order of first appearance; None where no two have one in common."""
+    number: dict[str, int] = {}
+    groups = [number.setdefault(item.premise, len(number)) for item in items if isinstance(item, SentencePair)]
+    return groups if len(number) < len(groups) else None
 
 
 def check_lengths(predictions: PredictionSet, where: str) -> None:
@@ -73,6 +83,7 @@ def write_predictions(path: str | Path, predictions: PredictionSet) -> None:
     lines = [header | asdict(predictions.run)]
     lines += [
         {"id": i, "gold": gold, "predicted": predicted}
+        | ({} if predictions.groups is None else {"group": predictions.groups[i]})
         for i, (gold, predicted) in enumerate(zip(predictions.gold, predictions.predicted, strict=True))
     ]
     write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
@@ -81,7 +92,7 @@ def write_predictions(path: str | Path, predictions: PredictionSet) -> None:
 def read_predictions(path: str | Path) -> PredictionSet:
     """Read a prediction file. Raises InputError with the line when it is malformed or cut short."""
     header: dict[str, Any] | None = None
-    gold, predicted = [], []
+    gold, predicted, groups = [], [], []
     for number, line in numbered_lines(path):
         try:
             record = json.loads(line)
@@ -92,6 +103,7 @@ def read_predictions(path: str | Path) -> PredictionSet:
             else:
                 gold.append(record["gold"])
                 predicted.append(record["predicted"])
+                groups += [int(record["group"])] if "group" in record else []
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as err:
             if isinstance(err, InputError):
                 raise
@@ -102,9 +114,11 @@ def read_predictions(path: str | Path) -> PredictionSet:
         raise at(path, 1, f"has the unknown kind {header.get('kind')!r}: {', '.join(KINDS)} are known")
     if header.get("n") != len(gold):
         raise at(path, None, f"holds {len(gold)} items, its header says {header.get('n')}: run it again")
+    if groups and len(groups) != len(gold):
+        raise at(path, None, f"{len(gold) - len(groups)} of {len(gold)} items have no group: give it to all or to none")
     try:
         run = RunSettings(**{key: header[key] for key in RunSettings.__dataclass_fields__})
-        predictions = PredictionSet(run, header["gold_sha256"], gold, predicted)
+        predictions = PredictionSet(run, header["gold_sha256"], gold, predicted, groups or None)
     except KeyError as err:
         raise at(path, 1, f"the header lacks {err}") from None
     check_lengths(predictions, str(path))

@@ -13,7 +13,6 @@ import itertools
 import json
 import platform
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -23,11 +22,12 @@ from typing import Any
 
 from baselines.corpora import read_items, without_gold
 from baselines.predictions import PredictionSet, RunSettings, make_predictions, read_predictions, write_predictions
+from comparisons.cost import Usage, bytes_of, measured
 from comparisons.experiment import Experiment, Resolver, System, Task, read_parts
-from comparisons.systems import Runner, runner_of
+from comparisons.systems import Model, Runner, runner_of
 from xlembed import __version__
 from xlembed.errors import InputError
-from xlembed.files import sha256_of
+from xlembed.files import read_json, sha256_of, write_json
 from xlembed.progress import say
 from xlembed.vectors import read_vectors
 
@@ -80,6 +80,8 @@ class Run:
         runners = self.runners
         for system in self.experiment.systems:
             for task in self.experiment.tasks:
+                if not system.takes(task):
+                    continue
                 for seed in system.seeds if system.type != "majority" else [None]:
                     for lang in self.experiment.languages(task):
                         name = f"{task.name}.{system.name}.{lang}" + (f".seed{seed}" if seed is not None else "")
@@ -168,12 +170,13 @@ class Run:
         dev = read_parts(task.kind, task.dev, self.experiment.source, self.resolve)
         langs = runner.trained_in(group[0].lang)
         folder = self.out / "models" / self.model_key(task, system, seed, langs)[:16]
-        model = runner.model(task.kind, train, dev, seed, folder, langs)
+        model, train_cost = self._model(runner, task.kind, train, dev, seed, folder, langs)
         for cell in group:
             items = self._test_items(task, cell.lang)
-            begin = time.perf_counter()
-            predicted = model.predict(without_gold(items), cell.lang)
-            cost = model.cost | {"predict_seconds": round(time.perf_counter() - begin, 2)}
+            with measured() as usage:
+                predicted = model.predict(without_gold(items), cell.lang)
+            cost = model.cost | train_cost | _told("predict", usage)
+            cost |= {"disk_bytes": sum(bytes_of(path) for path in {folder, *runner.inputs(cell.lang)})}
             settings = {
                 "key": cell.key,
                 "system_type": system.type,
@@ -185,6 +188,26 @@ class Run:
             }
             run = RunSettings(task.name, task.kind, system.name, cell.lang, "test", seed, settings, cost, versions())
             write_predictions(cell.path, make_predictions(run, items, predicted))
+
+    def _model(self, runner: Runner, kind: str, train: list, dev: list, seed: int | None, folder: Path,
+               langs: tuple[str, ...]) -> tuple[Model, dict[str, Any]]:  # fmt: skip
+        """The model, and what training it took; a later run that finds the model finds that beside it."""
+        noted = folder / "cost.json"
+        was_there = (folder / "model.json").is_file()
+        with measured() as usage:
+            model = runner.model(kind, train, dev, seed, folder, langs)
+        if was_there:
+            return model, read_json(noted) if noted.is_file() else {}
+        cost = {key: value for key, value in _told("train", usage).items() if key != "train_seconds"}
+        if folder.is_dir():
+            write_json(noted, cost)
+        return model, cost
+
+
+def _told(step: str, usage: Usage) -> dict[str, Any]:
+    """A step's usage as a prediction file tells it."""
+    found = {f"{step}_seconds": round(usage.seconds, 2), f"{step}_cpu_seconds": round(usage.cpu_seconds, 2)}
+    return found | ({} if usage.peak_bytes is None else {f"{step}_peak_bytes": usage.peak_bytes})
 
 
 def read_cell(cell: Cell) -> PredictionSet | None:

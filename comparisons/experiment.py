@@ -98,7 +98,12 @@ class System:
     translate: Translate | None = None  # static, encoder
     target: TargetData | None = None  # static, encoder
     language_adapters: str | None = None  # encoder: template with {lang} (MAD-X)
+    tasks: list[str] = field(default_factory=list)  # none: all
     note: str = ""
+
+    def takes(self, task: Task) -> bool:
+        """Whether it is to run on a task."""
+        return not self.tasks or task.name in self.tasks
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,10 @@ def _experiment(raw: dict[str, Any]) -> Experiment:
                 raise InputError(f"two {what}s are named {one!r}")
             if not one or not all(char.isalnum() or char in "-_+" for char in one):
                 raise InputError(f"{what} name {one!r}: letters, digits, - _ + are allowed (it names files)")
+    for system in systems:
+        for one in system.tasks:
+            if one not in [task.name for task in tasks]:
+                raise InputError(f"system {system.name!r}: tasks holds {one!r}, no task of that name is there")
     data = raw.get("data", "files")
     if data not in ("files", "package:pocket"):
         raise InputError(f"data = {data!r}: choose files or package:pocket")
@@ -253,6 +262,8 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
     target = _target(raw["target"], kind, where) if "target" in raw else None
     if translate and target:
         raise InputError(f"{where}: translate and target exclude each other: make two systems of it")
+    if "tasks" in raw and not (isinstance(raw["tasks"], list) and raw["tasks"]):
+        raise InputError(f"{where}: tasks = {raw['tasks']!r}, a list of names of tasks is needed")
     adapters = raw.get("language_adapters")
     if adapters is not None and (kind != "encoder" or not isinstance(adapters, str) or "{lang}" not in adapters):
         raise InputError(f"{where}: language_adapters = {adapters!r}: an encoder and a name with {{lang}} are needed")

@@ -124,7 +124,7 @@ def _mean_over_seeds(kind: str, counts: list[np.ndarray]) -> dict[str, np.ndarra
 
 def _mean_cost(predictions: Sequence[PredictionSet]) -> dict[str, Any]:
     costs = [p.run.cost for p in predictions]
-    return {key: float(np.mean([cost[key] for cost in costs])) for key in costs[0]}
+    return {key: float(np.mean([cost[key] for cost in costs])) for key in costs[0] if all(key in c for c in costs)}
 
 
 def _flags(predictions: Sequence[PredictionSet], by_seed: dict[str, dict[str, float]]) -> list[str]:

@@ -53,6 +53,10 @@ def test_a_run_writes_predictions_scores_summary_and_reports(tmp_path, data, enc
                      for rest in (f"floor.{lang}", f"static.{lang}.seed1", f"static.{lang}.seed2",
                                   f"tiny.{lang}.seed1")}  # fmt: skip
     assert not (run.out / "models").exists(), "models are kept only while their cells are under way"
+    cost = json.loads((run.out / "predictions" / "names.static.de.seed1.jsonl").read_text().splitlines()[0])["cost"]
+    assert cost["train_cpu_seconds"] > 0 and "predict_cpu_seconds" in cost
+    vectors = (data / "en.vec").stat().st_size + (data / "de.vec").stat().st_size
+    assert cost["disk_bytes"] > vectors
     summary = summarize(run, "xlembed compare e.toml")
     scores = {(s["task"], s["system"], s["lang"]): s for s in summary["scores"]}
     assert len(scores) == 2 * 3 * 2

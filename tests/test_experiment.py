@@ -46,6 +46,8 @@ def test_the_ready_files_are_well_formed(name):
         ('name = "floor"', 'name = "../floor"', "letters, digits, - _ . are allowed"),
         ('name = "small"', 'name = "small', "is not valid TOML"),
         ("small = true", 'data = "web"', "choose files or package:pocket"),
+        ('type = "majority"', 'type = "majority"\ntasks = ["nams"]', "tasks holds 'nams', no task of that name"),
+        ('type = "majority"', 'type = "majority"\ntasks = "names"', "a list of names of tasks is needed"),
         ("small = true", "smal = true", "unknown key 'smal'"),
         ('published = "wikiann"', 'published = "wikian"', "published = 'wikian': there are figures for"),
         ('published = "wikiann"', 'reference = "mBERT"', "reference = 'mBERT' needs published"),
@@ -90,3 +92,10 @@ def test_a_language_without_a_test_file_is_refused(tmp_path):
     (tmp_path / "e.toml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="task 'names': test names no file for de"):
         read_experiment(tmp_path / "e.toml")
+
+
+def test_a_system_may_run_on_some_tasks_only(tmp_path):
+    text = experiment_text().replace('type = "majority"', 'type = "majority"\ntasks = ["names"]')
+    experiment = read(tmp_path, text)
+    assert [experiment.systems[0].takes(task) for task in experiment.tasks] == [True, False]
+    assert all(experiment.systems[1].takes(task) for task in experiment.tasks)

@@ -54,3 +54,23 @@ def test_damaged_files_are_refused(tmp_path, change, message):
     damaged(path, change)
     with pytest.raises(InputError, match=message):
         read_predictions(path)
+
+
+def test_pairs_with_one_premise_are_a_group(tmp_path):
+    pairs = [SentencePair(premise, f"h{i}", "neutral") for i, premise in enumerate(["a", "a", "b", "a"])]
+    run = RunSettings("xnli", "nli", "static", "de")
+    found = make_predictions(run, pairs, ["neutral"] * 4)
+    assert found.groups == [0, 0, 1, 0]
+    write_predictions(tmp_path / "p.jsonl", found)
+    assert read_predictions(tmp_path / "p.jsonl") == found
+    assert make_predictions(run, pairs[1:3], ["neutral"] * 2).groups is None
+
+
+def test_a_group_for_some_items_is_refused(tmp_path):
+    pairs = [SentencePair("a", f"h{i}", "neutral") for i in range(2)]
+    run = RunSettings("x", "nli", "s", "de")
+    write_predictions(tmp_path / "p.jsonl", make_predictions(run, pairs, ["neutral"] * 2))
+    text = (tmp_path / "p.jsonl").read_text()
+    (tmp_path / "p.jsonl").write_text(text.replace(', "group": 0', "", 1))
+    with pytest.raises(InputError, match="1 of 2 items have no group"):
+        read_predictions(tmp_path / "p.jsonl")

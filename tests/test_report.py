@@ -7,7 +7,7 @@ import pytest
 from baselines.corpora import NLI_LABELS, SentencePair
 from comparisons.probes.mixed_nli import mixed_nli
 from comparisons.published import published_rows
-from comparisons.report.sections import Section, Table
+from comparisons.report.base import Section, Table
 from comparisons.report.writing import _environment, _inline, write_reports
 from xlembed.errors import InputError
 from xlembed.files import write_json

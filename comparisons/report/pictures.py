@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.metrics import MAIN_METRIC
-from comparisons.report.sections import why_missing
+from comparisons.report.base import why_missing
 from xlembed.errors import require
 from xlembed.files import replacing
 

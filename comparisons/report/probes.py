@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from comparisons.probes.base import notes_of, read_probe, tables_of
-from comparisons.report.sections import Section, Table
+from comparisons.report.base import Section, Table
 from xlembed.errors import at
 
 FOLDER = "probes"

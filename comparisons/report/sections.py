@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from baselines.corpora import NOUNS
 from baselines.metrics import MAIN_METRIC, METRIC_NAMES, OTHER_METRICS
-from comparisons.published import PublishedRow, find_reference, published_rows
-
-ABSENT = "—"
-SHORT_METRIC = {"f1": "span F1", "accuracy": "accuracy"}
-LONG_REASON = 20  # characters; a shorter reason ("no vectors") stands in the table itself
-
-
-@dataclass(frozen=True)
-class Table:
-    """Header and rows of text."""
-
-    header: list[str]
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, paragraphs, a table, a note under it, a picture."""
-
-    heading: str
-    paragraphs: list[str] = field(default_factory=list)
-    table: Table | None = None
-    note: str = ""
-    image: str | None = None  # name of a file beside the report
-    image_alt: str = ""
+from comparisons.report.base import (
+    ABSENT,
+    LONG_REASON,
+    SHORT_METRIC,
+    Section,
+    Table,
+    figure_text,
+    lang_name,
+    score_of,
+    sd_text,
+    signed_text,
+    why_missing,
+)
+from comparisons.report.bli import bli_section
+from comparisons.report.cost import cost_section
+from comparisons.report.published import published_section
 
 
 def sections_of(
@@ -46,11 +36,11 @@ def sections_of(
         sections.append(_differences(summary, task))
         sections.append(_gaps(summary, task))
         if task["published"]:
-            sections.append(_published(summary, task))
+            sections.append(published_section(summary, task))
     if summary["bli"]:
-        sections.append(_bli(summary))
+        sections.append(bli_section(summary))
     sections += probes
-    sections.append(_cost(summary))
+    sections.append(cost_section(summary))
     sections.append(_how(summary))
     return sections
 
@@ -101,7 +91,7 @@ def _short(summary: dict[str, Any]) -> Section:
             system["name"]: {
                 lang: score["figures"][metric]["value"]
                 for lang in task["languages"]
-                if (score := _score_of(summary, task["name"], system["name"], lang))
+                if (score := score_of(summary, task["name"], system["name"], lang))
             }
             for system in summary["experiment"]["systems"]
         }
@@ -119,32 +109,17 @@ def _short(summary: dict[str, Any]) -> Section:
     )  # fmt: skip
 
 
-def _score_of(summary: dict[str, Any], task: str, system: str, lang: str) -> dict[str, Any] | None:
-    for score in summary["scores"]:
-        if (score["task"], score["system"], score["lang"]) == (task, system, lang):
-            return score
-    return None
-
-
-def why_missing(summary: dict[str, Any], task: str, system: str, lang: str) -> str:
-    """Why there is no score: the reason where it is short, else "not run"."""
-    for one in summary["missing"]:
-        if (one["task"], one["system"], one["lang"]) == (task, system, lang):
-            return one["why"] if len(one["why"]) < LONG_REASON else "not run"
-    return ABSENT
-
-
 def score_table(summary: dict[str, Any], task: dict[str, Any]) -> Table:
     """The main metric by system and language."""
     metric, rows = MAIN_METRIC[task["kind"]], []
     for system in summary["experiment"]["systems"]:
         row = [system["name"]]
         for lang in task["languages"]:
-            score = _score_of(summary, task["name"], system["name"], lang)
+            score = score_of(summary, task["name"], system["name"], lang)
             row.append(why_missing(summary, task["name"], system["name"], lang) if score is None
-                       else _figure(score["figures"][metric]) + _sd(score["seed_sd"]))  # fmt: skip
+                       else figure_text(score["figures"][metric]) + sd_text(score["seed_sd"]))  # fmt: skip
         rows.append([*row, str(len(system["seeds"])) if system["type"] != "majority" else ABSENT])
-    return Table(["system", *[_lang(summary, lang) for lang in task["languages"]], "seeds"], rows)
+    return Table(["system", *[lang_name(summary, lang) for lang in task["languages"]], "seeds"], rows)
 
 
 def _scores(summary: dict[str, Any], task: dict[str, Any], image: str | None) -> Section:
@@ -192,7 +167,7 @@ def _other_metrics(summary: dict[str, Any], task: dict[str, Any]) -> str:
         found = [
             f"{lang} " + " / ".join(f"{score['figures'][name]['value']:.1f}" for name in names)
             for lang in task["languages"]
-            if (score := _score_of(summary, task["name"], system["name"], lang))
+            if (score := score_of(summary, task["name"], system["name"], lang))
         ]
         if found:
             lines.append(f"{system['name']}: {', '.join(found)}")
@@ -207,11 +182,11 @@ def _differences(summary: dict[str, Any], task: dict[str, Any]) -> Section:
         row = rows.setdefault(f"{one['system']} minus {one['other']}", [ABSENT] * len(task["languages"]))
         figure = one["figure"]
         clear = figure["low"] > 0 or figure["high"] < 0
-        row[task["languages"].index(one["lang"])] = _signed(figure) + ("" if clear else " (not clear)")
+        row[task["languages"].index(one["lang"])] = signed_text(figure) + ("" if clear else " (not clear)")
     return Section(
         f"{task['name']}: differences between systems",
         ["Paired on the same test items, in points. *Not clear*: 0 lies within the 95 % interval."],
-        Table(["difference", *[_lang(summary, lang) for lang in task["languages"]]],
+        Table(["difference", *[lang_name(summary, lang) for lang in task["languages"]]],
               [[name, *row] for name, row in rows.items()]),
     )  # fmt: skip
 
@@ -226,7 +201,7 @@ def _gaps(summary: dict[str, Any], task: dict[str, Any]) -> Section:
                 if g["task"] == task["name"] and g["system"] == system["name"]}  # fmt: skip
         if gaps:
             mean = sum(g["value"] for g in gaps.values()) / len(gaps)
-            cells = [_figure(gaps[lang]) if lang in gaps else
+            cells = [figure_text(gaps[lang]) if lang in gaps else
                      why_missing(summary, task["name"], system["name"], lang) for lang in targets]  # fmt: skip
             rows.append([system["name"], *cells, f"{mean:.1f} ({len(gaps)})"])
     return Section(
@@ -234,116 +209,6 @@ def _gaps(summary: dict[str, Any], task: dict[str, Any]) -> Section:
         [f"What is lost on the way: the figure for {summary['experiment']['source']} minus the figure for the "
          "language, in points. The mean is over the languages that the system ran on (their number in brackets)."],
         Table(["system", *targets, "mean"], rows),
-    )  # fmt: skip
-
-
-def _published(summary: dict[str, Any], task: dict[str, Any]) -> Section:
-    metric = MAIN_METRIC[task["kind"]]
-    rows = []
-    for system in summary["experiment"]["systems"]:
-        scores = [_score_of(summary, task["name"], system["name"], lang) for lang in task["languages"]]
-        if any(scores):
-            cells = [f"{s['figures'][metric]['value']:.1f}" if s else ABSENT for s in scores]
-            rows.append([f"{system['name']} (ours)", *cells, _protocol(summary, task, system), "this run"])
-    published = published_rows(task["published"], task["languages"])
-    for row in published:
-        cells = [row.values.get(lang, ABSENT) for lang in task["languages"]]
-        reading = "" if row.reading == "primary" else f" ({row.reading} reading)"
-        rows.append([row.system, *cells, f"{row.setting}; {row.selection}", row.source + reading])
-    if task["reference"]:
-        rows += _distances(summary, task, find_reference(published, task["reference"]))
-    return Section(
-        f"{task['name']}: beside published figures",
-        ["Published figures are as printed, each with its protocol. They are *not* like for like with ours "
-         "where training data, model selection or preprocessing differ; see the protocol column and the notes."],
-        Table(["system", *task["languages"], "protocol", "source"], rows),
-    )  # fmt: skip
-
-
-def _distances(summary: dict[str, Any], task: dict[str, Any], reference: PublishedRow) -> list[list[str]]:
-    """Ours minus a published system, for each of our systems and each language that both have."""
-    metric, rows = MAIN_METRIC[task["kind"]], []
-    for system in summary["experiment"]["systems"]:
-        if system["type"] == "majority":
-            continue
-        cells = []
-        for lang in task["languages"]:
-            score, theirs = _score_of(summary, task["name"], system["name"], lang), reference.values.get(lang)
-            both = score is not None and theirs is not None
-            cells.append(f"{score['figures'][metric]['value'] - float(theirs):+.1f}" if both else ABSENT)
-        if set(cells) != {ABSENT}:
-            rows.append([f"{system['name']} minus {reference.system}", *cells, "the two protocols above", "computed"])
-    return rows
-
-
-def _protocol(summary: dict[str, Any], task: dict[str, Any], system: dict[str, Any]) -> str:
-    score = _score_of(summary, task["name"], system["name"], summary["experiment"]["source"])
-    settings = score["signature"]["settings"] if score else {}
-    n_seeds = 1 if system["type"] == "majority" else len(system["seeds"])
-    translate = system.get("translate")
-    way = f"translate-{translate['direction']} ({translate['route']})" if translate else "zero-shot"
-    text = f"{way}; trained on {settings.get('n_train', 0):,} items in {summary['experiment']['source']}"
-    if system["type"] != "majority":
-        text += f"; best epoch on {settings.get('n_dev', 0):,} dev items in {summary['experiment']['source']}"
-        text += f"; mean of {n_seeds} seeds" if n_seeds > 1 else "; 1 seed"
-    return text
-
-
-def _bli(summary: dict[str, Any]) -> Section:
-    source = summary["experiment"]["source"]
-    rows = [
-        [
-            one["system"],
-            f"{source}-{one['lang']}",
-            one["retrieval"].upper(),
-            *[_figure(one["intervals"][k] | {"value": one["scores"][k]}) for k in ("P@1", "P@5", "P@10", "MRR")],
-            f"{one['coverage']:.1f} % of {one['n_words']:,}",
-            f"{one['with_oov_as_errors']['P@1']:.1f}",
-            f"{one['seed_covered']:,} of {one['seed_pairs']:,}",
-        ]
-        for one in summary["bli"]
-    ]
-    return Section(
-        "Bilingual dictionary induction (BLI)",
-        ["How good the mapping under the static systems is: for each source word of a test lexicon, is a right "
-         "translation among the 1, 5, 10 nearest target words (P@k)? MRR is the mean of 1 / rank. Figures are over "
-         "the words that both vocabularies hold (coverage); the last but one column counts the others as errors."],
-        Table(["system", "pair", "retrieval", "P@1", "P@5", "P@10", "MRR", "coverage", "P@1, OOV = error",
-               "training pairs covered"], rows),
-        _examples(summary),
-    )  # fmt: skip
-
-
-def _examples(summary: dict[str, Any]) -> str:
-    """What the mapping translates some test words into, right or wrong."""
-    lines = []
-    for one in summary["bli"]:
-        if one.get("examples"):
-            told = ", ".join(f"{e['src']} → {e['trg']}" + ("" if e["right"] else " (wrong)") for e in one["examples"])
-            lines.append(f"{summary['experiment']['source']}-{one['lang']}: {told}")
-    return "Examples, test words at even distances through the lexicon, nearest word by CSLS: " + "; ".join(lines) + "."
-
-
-def _cost(summary: dict[str, Any]) -> Section:
-    rows, total = [], 0.0
-    for task in summary["experiment"]["tasks"]:
-        for system in summary["experiment"]["systems"]:
-            scores = [s for s in summary["scores"] if s["task"] == task["name"] and s["system"] == system["name"]]
-            if not scores:
-                continue
-            cost = scores[0]["cost"]
-            predict = sum(s["cost"]["predict_seconds"] for s in scores)
-            items = sum(s["n_items"] for s in scores)
-            total += (cost["train_seconds"] + predict) * len(scores[0]["by_seed"])
-            rows.append([task["name"], system["name"], f"{cost['n_parameters'] / 1e6:.2f} M",
-                         f"{cost['n_trained'] / 1e6:.2f} M", _seconds(cost["train_seconds"]), _seconds(predict),
-                         f"{items / max(predict, 1e-9):,.0f}" if predict >= 0.05 else ABSENT])  # fmt: skip
-    return Section(
-        "Cost",
-        [f"Seconds of one seed (mean over seeds), all languages of the task together for prediction. Parameters of "
-         f"a static system do not count its word vectors. All training and prediction of this run, over all seeds: "
-         f"{_seconds(total)}. Machine: {summary['machine']}."],
-        Table(["task", "system", "parameters", "trained", "training", "prediction", "items a second"], rows),
     )  # fmt: skip
 
 
@@ -376,25 +241,3 @@ def _how(summary: dict[str, Any]) -> Section:
 
 def _gold(summary: dict[str, Any]) -> dict[tuple[str, str], tuple[int, str]]:
     return {(s["task"], s["lang"]): (s["n_items"], s["signature"]["gold_sha256"]) for s in summary["scores"]}
-
-
-def _lang(summary: dict[str, Any], lang: str) -> str:
-    return f"{lang} (source)" if lang == summary["experiment"]["source"] else lang
-
-
-def _figure(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.1f} [{figure['low']:.1f}, {figure['high']:.1f}]"
-
-
-def _signed(figure: dict[str, float]) -> str:
-    return f"{figure['value']:+.1f} [{figure['low']:+.1f}, {figure['high']:+.1f}]"
-
-
-def _sd(sd: float | None) -> str:
-    return "" if sd is None else f" ±{sd:.1f}"
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
