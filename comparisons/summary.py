@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from baselines.predictions import PredictionSet
 from comparisons.executor import Cell, Run, read_cell
 from comparisons.experiment import Task
-from comparisons.scores import Resampled, difference, score_cells, transfer_gap, write_score
+from comparisons.scores import (
+    Difference,
+    Resampled,
+    corrected,
+    difference,
+    mean_difference,
+    mean_figure,
+    score_systems,
+    transfer_gap,
+    write_score,
+)
 from comparisons.systems import StaticRunner
 from xlembed.bli import evaluate, translate
 from xlembed.errors import InputError
@@ -22,12 +33,12 @@ from xlembed.progress import say
 from xlembed.vectors import WordVectors
 
 SUMMARY = "summary.json"
-FORMAT = 2
+FORMAT = 3
 
 
 def summarize(run: Run, command: str) -> dict[str, Any]:
     """Score every cell of a finished run, write scores/*.json and summary.json, and return the summary."""
-    scored = {(c[0].task.name, c[0].system.name, c[0].lang): _score(c) for c in _over_seeds(run.cells)}
+    scored = _scored(run.cells)
     for one in scored.values():
         write_score(run.out / "scores", one.score)
     experiment = run.experiment
@@ -42,6 +53,7 @@ def summarize(run: Run, command: str) -> dict[str, Any]:
             "tasks": [_task_facts(task, experiment.languages(task)) for task in experiment.tasks],
             "systems": [
                 {"name": s.name, "type": s.type, "note": s.note, "seeds": s.seeds,
+                 "own_models": s.target is not None,
                  "translate": s.translate and {"direction": s.translate.direction, "route": s.translate.route}}
                 for s in experiment.systems
             ],
@@ -51,12 +63,9 @@ def summarize(run: Run, command: str) -> dict[str, Any]:
         "scores": [asdict(one.score) for one in scored.values()],
         "missing": _missing(run.cells),
         "differences": [
-            asdict(difference(scored[b], scored[a]))
-            for task in experiment.tasks
-            for lang in experiment.languages(task)
-            for a, b in pairwise([(task.name, s.name, lang) for s in experiment.systems
-                                  if (task.name, s.name, lang) in scored])
+            asdict(one) for task in experiment.tasks for one in corrected(_differences(run, task, scored))
         ],
+        "averages": [_averages(run, task, scored) for task in experiment.tasks],
         "gaps": [
             {"task": task, "system": system, "lang": lang,
              "figure": asdict(transfer_gap(one, scored[task, system, experiment.source]))}
@@ -79,20 +88,74 @@ def read_summary(folder: Path) -> dict[str, Any]:
     return summary
 
 
-def _over_seeds(cells: list[Cell]) -> Iterator[list[Cell]]:
-    groups: dict[tuple[str, str, str], list[Cell]] = {}
+Scored = dict[tuple[str, str, str], Resampled]  # task, system, language
+
+
+def _scored(cells: list[Cell]) -> Scored:
+    """All systems of a task and language are scored together, on the same resamples."""
+    groups: dict[tuple[str, str], dict[str, list[Cell]]] = {}
     for cell in cells:
         if cell.missing is None:
-            groups.setdefault((cell.task.name, cell.system.name, cell.lang), []).append(cell)
-    yield from groups.values()
+            by_system = groups.setdefault((cell.task.name, cell.lang), {})
+            by_system.setdefault(cell.system.name, []).append(cell)
+    found = {}
+    for (task, lang), by_system in groups.items():
+        scores = score_systems([_predictions(cells) for cells in by_system.values()])
+        found |= {(task, system, lang): one for system, one in zip(by_system, scores, strict=True)}
+    order = dict.fromkeys((cell.task.name, cell.system.name, cell.lang) for cell in cells)
+    return {key: found[key] for key in order if key in found}
 
 
-def _score(cells: list[Cell]) -> Resampled:
-    predictions = [read_cell(cell) for cell in cells]
-    for cell, one in zip(cells, predictions, strict=True):
+def _predictions(cells: Sequence[Cell]) -> list[PredictionSet]:
+    found = []
+    for cell in cells:
+        one = read_cell(cell)
         if one is None:
             raise InputError(f"{cell.path}: not there: run `xlembed compare` again")
-    return score_cells(predictions)
+        found.append(one)
+    return found
+
+
+def _differences(run: Run, task: Task, scored: Scored) -> list[Difference]:
+    """Every pair of systems in every language, the later of the experiment file minus the earlier."""
+    return [
+        difference(scored[task.name, later, lang], scored[task.name, earlier, lang])
+        for lang in run.experiment.languages(task)
+        for earlier, later in combinations([s.name for s in run.experiment.systems
+                                            if (task.name, s.name, lang) in scored], 2)
+    ]  # fmt: skip
+
+
+def _averages(run: Run, task: Task, scored: Scored) -> dict[str, Any]:
+    """Means over the targets that most systems ran on, with every pair's difference."""
+    source, systems = run.experiment.source, [s.name for s in run.experiment.systems]
+    ran = {name: [lang for lang in run.experiment.languages(task) if (task.name, name, lang) in scored]
+           for name in systems}  # fmt: skip
+    targets = shared_targets(source, ran)
+    able = [name for name in systems if targets and set(targets) <= set(ran[name])]
+
+    def over(name: str) -> list[Resampled]:
+        return [scored[task.name, name, lang] for lang in targets]
+
+    return {
+        "task": task.name,
+        "targets": targets,
+        "systems": {name: asdict(mean_figure(over(name))) for name in able},
+        "differences": [
+            {"system": later, "other": earlier, "figure": asdict(mean_difference(over(later), over(earlier)))}
+            for earlier, later in combinations(able, 2)
+        ],
+    }
+
+
+def shared_targets(source: str, ran: dict[str, list[str]]) -> list[str]:
+    """Target languages for a mean: those of the systems that ran on at least two, in all of these systems.
+
+    A system that exists for one language alone (a translator for one pair) would leave nothing to average.
+    """
+    wide = [langs for langs in ([one for one in langs if one != source] for langs in ran.values()) if len(langs) > 1]
+    wide = wide or [[one for one in langs if one != source] for langs in ran.values() if langs]
+    return [lang for lang in wide[0] if all(lang in langs for langs in wide)] if wide else []
 
 
 def _task_facts(task: Task, languages: list[str]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from comparisons.significance import ALPHA
 
 ABSENT = "—"
 SHORT_METRIC = {"f1": "span F1", "accuracy": "accuracy"}
@@ -65,3 +67,40 @@ def seconds_text(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+def average_of(summary: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Means over the targets of a task, and their differences."""
+    return next(one for one in summary["averages"] if one["task"] == task["name"])
+
+
+def differences_of(summary: dict[str, Any], task: str) -> list[dict[str, Any]]:
+    """The paired differences of a task, each with whether it is clear (Difference.is_clear)."""
+    return [one | {"is_clear": _is_clear(one)} for one in summary["differences"] if one["task"] == task]
+
+
+def _is_clear(one: dict[str, Any]) -> bool:
+    intervals = [one["figure"]] + ([one["with_seeds"]] if one.get("with_seeds") else [])
+    apart = all(interval["low"] > 0 or interval["high"] < 0 for interval in intervals)
+    return apart and one["p_holm"] <= ALPHA
+
+
+class TotalCost(NamedTuple):
+    """Seconds to train one seed and to predict some languages."""
+
+    seconds: float
+    is_cpu: bool  # of all threads together, else by the clock
+
+
+def total_cost(summary: dict[str, Any], task: str, system: str, langs: list[str]) -> TotalCost | None:
+    """What a system costs on a task, None where it is unknown. A model a language (translate-train) counts each time."""
+    scores = [score for lang in langs if (score := score_of(summary, task, system, lang))]
+    costs = [score["cost"] for score in scores]
+    is_cpu = all("train_cpu_seconds" in cost and "predict_cpu_seconds" in cost for cost in costs)
+    middle = "_cpu_seconds" if is_cpu else "_seconds"
+    if not costs or not all(f"train{middle}" in cost and f"predict{middle}" in cost for cost in costs):
+        return None
+    training = [cost[f"train{middle}"] for cost in costs]
+    facts = next(one for one in summary["experiment"]["systems"] if one["name"] == system)
+    each = (facts.get("translate") or {}).get("direction") == "train" or facts.get("own_models", False)
+    return TotalCost((sum(training) if each else training[0]) + sum(cost[f"predict{middle}"] for cost in costs), is_cpu)

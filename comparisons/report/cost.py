@@ -1,30 +1,111 @@
-"""The section on cost."""
+"""The section on cost: what each system takes, and which no other beats at both score and cost."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from comparisons.cost import WATTS_PER_CORE, WATTS_PER_GIB, energy_wh
 from comparisons.report.base import ABSENT, Section, Table, seconds_text
+from comparisons.report.pareto import cost_points, cost_unit, pareto, shared_targets
+
+HEADER = ["task", "system", "parameters", "trained", "files", "training", "prediction", "peak memory", "items a second",
+          "energy"]  # fmt: skip
 
 
 def cost_section(summary: dict[str, Any]) -> Section:
+    """A row a task and system."""
     rows, total = [], 0.0
     for task in summary["experiment"]["tasks"]:
         for system in summary["experiment"]["systems"]:
             scores = [s for s in summary["scores"] if s["task"] == task["name"] and s["system"] == system["name"]]
-            if not scores:
-                continue
-            cost = scores[0]["cost"]
-            predict = sum(s["cost"]["predict_seconds"] for s in scores)
-            items = sum(s["n_items"] for s in scores)
-            total += (cost["train_seconds"] + predict) * len(scores[0]["by_seed"])
-            rows.append([task["name"], system["name"], f"{cost['n_parameters'] / 1e6:.2f} M",
-                         f"{cost['n_trained'] / 1e6:.2f} M", seconds_text(cost["train_seconds"]), seconds_text(predict),
-                         f"{items / max(predict, 1e-9):,.0f}" if predict >= 0.05 else ABSENT])  # fmt: skip
+            if scores:
+                rows.append([task["name"], system["name"], *_cells(scores)])
+                total += _all_seeds(scores)
     return Section(
         "Cost",
-        [f"Seconds of one seed (mean over seeds), all languages of the task together for prediction. Parameters of "
-         f"a static system do not count its word vectors. All training and prediction of this run, over all seeds: "
-         f"{seconds_text(total)}. Machine: {summary['machine']}."],
-        Table(["task", "system", "parameters", "trained", "training", "prediction", "items a second"], rows),
+        [f"Seconds of one seed (mean over seeds), all languages of the task together for prediction; processor time, all "
+         f"threads together, in brackets. Parameters of a static system do not count its word vectors, files do: "
+         "what has to be on the disk to predict one language. Peak memory is of the whole process, libraries included, "
+         "the higher of training and prediction. Energy of training one model and predicting all languages is an "
+         f"estimate: {WATTS_PER_CORE:.0f} W a busy core and {WATTS_PER_GIB} W a GiB held (Lannelongue et al. 2021, a "
+         "core whose kind is unknown), no GPU and no cooling counted. All training and prediction of this run, over "
+         f"all seeds: {seconds_text(total)}. Machine: {summary['machine']}."],
+        Table(HEADER, rows),
+    )  # fmt: skip
+
+
+def _cells(scores: list[dict[str, Any]]) -> list[str]:
+    costs = [score["cost"] for score in scores]
+    first = costs[0]
+    predict = sum(cost.get("predict_seconds", 0.0) for cost in costs)
+    items = sum(score["n_items"] for score in scores)
+    return [
+        _millions(first, "n_parameters"),
+        _millions(first, "n_trained"),
+        _bytes(max((cost.get("disk_bytes", 0) for cost in costs), default=0)),
+        _time(first.get("train_seconds"), first.get("train_cpu_seconds")),
+        _time(predict, _sum(costs, "predict_cpu_seconds")),
+        _bytes(max(max(cost.get("train_peak_bytes", 0), cost.get("predict_peak_bytes", 0)) for cost in costs)),
+        f"{items / predict:,.0f}" if predict >= 0.05 else ABSENT,
+        _energy(costs, predict),
+    ]
+
+
+def _all_seeds(scores: list[dict[str, Any]]) -> float:
+    first = scores[0]["cost"]
+    predict = sum(score["cost"].get("predict_seconds", 0.0) for score in scores)
+    return (first.get("train_seconds", 0.0) + predict) * len(scores[0]["by_seed"])
+
+
+def _millions(cost: dict[str, Any], key: str) -> str:
+    return f"{cost[key] / 1e6:.2f} M" if key in cost else ABSENT
+
+
+def _time(seconds: float | None, cpu_seconds: float | None) -> str:
+    if seconds is None:
+        return ABSENT
+    return seconds_text(seconds) + (f" ({seconds_text(cpu_seconds)})" if cpu_seconds is not None else "")
+
+
+def _sum(costs: list[dict[str, Any]], key: str) -> float | None:
+    return sum(cost[key] for cost in costs) if all(key in cost for cost in costs) else None
+
+
+def _bytes(n: float) -> str:
+    return f"{n / 1e6:,.0f} MB" if n >= 1e6 else ABSENT
+
+
+def _energy(costs: list[dict[str, Any]], predict: float) -> str:
+    needed = ("train_seconds", "train_cpu_seconds", "train_peak_bytes", "predict_peak_bytes")
+    if not all(key in costs[0] for key in needed):
+        return ABSENT
+    cpu = costs[0]["train_cpu_seconds"] + (_sum(costs, "predict_cpu_seconds") or 0.0)
+    peak = max(costs[0]["train_peak_bytes"], costs[0]["predict_peak_bytes"])
+    hours = energy_wh(cpu, costs[0]["train_seconds"] + predict, peak)
+    return f"{hours:.1f} Wh" if hours >= 0.05 else ABSENT
+
+
+def front_sections(summary: dict[str, Any], images: dict[str, str]) -> list[Section]:
+    """Score against cost, a picture a task, and when the cheaper system is the right choice."""
+    return [_front(summary, task, images.get(task["name"])) for task in summary["experiment"]["tasks"]]
+
+
+def _front(summary: dict[str, Any], task: dict[str, Any], image: str | None) -> Section:
+    points, unit = cost_points(summary, task), cost_unit(summary, task)
+    front = pareto([tuple(point) for point in points])
+    shared = shared_targets(summary, task)
+    what = f"the mean of {', '.join(shared)}" if shared else "the source language"
+    told = "; then ".join(f"{p.name} ({p.score:.1f} at {seconds_text(p.cost)})"
+                          for name in front for p in points if p.name == name)  # fmt: skip
+    beaten = [p.name for p in points if p.name not in front]
+    return Section(
+        f"{task['name']}: score against cost",
+        [f"Score: {what}. Cost: {unit} to train one seed and to predict. On the Pareto front, from the cheapest to the best, "
+         f"stand the systems that no other beats at both: {told}. The right one is the last that the time at hand pays "
+         "for. " + (f"Dearer than another that scores as high: {', '.join(beaten)}." if beaten else "")],
+        Table(["system", "score", unit, "on the front"],
+              [[p.name, f"{p.score:.1f}", f"{p.cost:,.1f}", "yes" if p.name in front else "no"] for p in points]),
+        "",
+        image,
+        f"Score against {unit} by system for {task['name']}, with the Pareto front",
     )  # fmt: skip

@@ -7,12 +7,15 @@ from typing import Any
 
 from baselines.corpora import NOUNS
 from baselines.metrics import MAIN_METRIC, METRIC_NAMES, OTHER_METRICS
+from comparisons.report.answer import answer
 from comparisons.report.base import (
     ABSENT,
     LONG_REASON,
     SHORT_METRIC,
     Section,
     Table,
+    average_of,
+    differences_of,
     figure_text,
     lang_name,
     score_of,
@@ -21,19 +24,24 @@ from comparisons.report.base import (
     why_missing,
 )
 from comparisons.report.bli import bli_section
-from comparisons.report.cost import cost_section
+from comparisons.report.cost import cost_section, front_sections
 from comparisons.report.published import published_section
 
 
 def sections_of(
-    summary: dict[str, Any], images: dict[str, str], probes: Sequence[Section] = ()
+    summary: dict[str, Any],
+    images: dict[str, str],
+    probes: Sequence[Section] = (),
+    cost_images: dict[str, str] | None = None,
 ) -> list[Section]:
-    """All sections; `images` gives the picture of a task, `probes` stand before the cost."""
+    """All sections; `images` and `cost_images` give the pictures of a task, `probes` stand before the cost."""
     experiment = summary["experiment"]
     sections = [_reading(summary), _short(summary)]
     for task in experiment["tasks"]:
         sections.append(_scores(summary, task, images.get(task["name"])))
         sections.append(_differences(summary, task))
+        seeds = _seeds(summary, task)
+        sections += [seeds] if seeds else []
         sections.append(_gaps(summary, task))
         if task["published"]:
             sections.append(published_section(summary, task))
@@ -41,6 +49,7 @@ def sections_of(
         sections.append(bli_section(summary))
     sections += probes
     sections.append(cost_section(summary))
+    sections += front_sections(summary, cost_images or {})
     sections.append(_how(summary))
     return sections
 
@@ -66,8 +75,8 @@ def _reading(summary: dict[str, Any]) -> Section:
         "the same sentences.",
         "A figure is the mean over seeds, in percent, higher is better. In brackets stands its 95 % interval: "
         "how far it would move on another sample of test items of this size (bootstrap). ± is the standard "
-        "deviation over seeds, where there are several. Two figures whose difference has an interval that "
-        "holds 0 are not told apart by this test set.",
+        "deviation over seeds, where there are several. Whether two systems are told apart by this test set is in the "
+        "tables of differences, which are paired: overlapping intervals do not answer that.",
     ]
     if experiment["small"]:
         paragraphs.insert(
@@ -83,28 +92,23 @@ def _reading(summary: dict[str, Any]) -> Section:
 
 
 def _short(summary: dict[str, Any]) -> Section:
-    """A row a task and system: the source language, and the mean of the targets that all systems ran on."""
+    """What the run says, then a row a task and system: the source language, and the mean of the shared targets."""
     source, rows, told = summary["experiment"]["source"], [], []
     for task in summary["experiment"]["tasks"]:
-        metric = MAIN_METRIC[task["kind"]]
-        scores = {
-            system["name"]: {
-                lang: score["figures"][metric]["value"]
-                for lang in task["languages"]
-                if (score := score_of(summary, task["name"], system["name"], lang))
-            }
-            for system in summary["experiment"]["systems"]
-        }
-        ran = {name: by_lang for name, by_lang in scores.items() if source in by_lang}
-        shared = [lang for lang in task["languages"][1:] if all(lang in by_lang for by_lang in ran.values())]
-        told.append(f"{task['name']}: {', '.join(shared) or 'none'}")
-        for name, by_lang in ran.items():
-            mean = f"{sum(by_lang[lang] for lang in shared) / len(shared):.1f}" if shared else ABSENT
-            rows.append([task["name"], SHORT_METRIC[metric], name, f"{by_lang[source]:.1f}", mean])
+        metric, means = MAIN_METRIC[task["kind"]], average_of(summary, task)
+        told.append(f"{task['name']}: {', '.join(means['targets']) or 'none'}")
+        for system in summary["experiment"]["systems"]:
+            score = score_of(summary, task["name"], system["name"], source)
+            if score is not None:
+                mean = means["systems"].get(system["name"])
+                rows.append([task["name"], SHORT_METRIC[metric], system["name"], f"{score['figures'][metric]['value']:.1f}",
+                             ABSENT if mean is None else figure_text(mean)])  # fmt: skip
+    answers = [text for task in summary["experiment"]["tasks"] if (text := answer(summary, task))]
     return Section(
         "In short",
-        [f"On average, over the target languages that every system ran on ({'; '.join(told)}). By language, with "
-         "intervals, below."],
+        [*answers,
+         f"The mean is over the target languages that the systems for several languages all ran on ({'; '.join(told)}); a "
+         "system that exists for fewer languages has none. By language, with intervals, below."],
         Table(["task", "metric", "system", f"{source} (source)", "mean of targets"], rows),
     )  # fmt: skip
 
@@ -174,20 +178,61 @@ def _other_metrics(summary: dict[str, Any], task: dict[str, Any]) -> str:
     return f"{' / '.join(name.replace('_', '-') for name in names).capitalize()}: " + "; ".join(lines) + "."
 
 
+MANY_PAIRS = 15
+
+
 def _differences(summary: dict[str, Any], task: dict[str, Any]) -> Section:
-    rows: dict[str, list[str]] = {}
-    for one in summary["differences"]:
-        if one["task"] != task["name"]:
-            continue
-        row = rows.setdefault(f"{one['system']} minus {one['other']}", [ABSENT] * len(task["languages"]))
-        figure = one["figure"]
-        clear = figure["low"] > 0 or figure["high"] < 0
-        row[task["languages"].index(one["lang"])] = signed_text(figure) + ("" if clear else " (not clear)")
+    found = differences_of(summary, task["name"])
+    names = [s["name"] for s in summary["experiment"]["systems"]]
+    pairs = list(dict.fromkeys((one["system"], one["other"]) for one in found))
+    left_out = ""
+    if len(pairs) > MANY_PAIRS:
+        shown = [(a, b) for a, b in pairs if names.index(a) - names.index(b) == 1 or _is_floor(summary, b)]
+        left_out = (f" The table has each system beside its neighbour and the floor; all {len(pairs)} pairs are in "
+                    "summary.json, and the correction counts them all.")  # fmt: skip
+        pairs = shown
+    rows = []
+    for system, other in pairs:
+        cells = {one["lang"]: one for one in found if (one["system"], one["other"]) == (system, other)}
+        notes = list(dict.fromkeys(note for one in cells.values() for note in one["notes"]))
+        rows.append([f"{system} minus {other}", *[_difference_text(cells.get(lang)) for lang in task["languages"]],
+                     "; ".join(notes) or ABSENT])  # fmt: skip
     return Section(
         f"{task['name']}: differences between systems",
-        ["Paired on the same test items, in points. *Not clear*: 0 lies within the 95 % interval."],
-        Table(["difference", *[lang_name(summary, lang) for lang in task["languages"]]],
-              [[name, *row] for name, row in rows.items()]),
+        ["Paired on the same test items, in points, with the 95 % interval over items. p: approximate randomisation, "
+         f"corrected for the {len(found)} differences of this task (Holm). *Not clear*: p over 0.05, or 0 within an interval, "
+         "be it over the items alone or over items and seeds where a system has several." + left_out],
+        Table(["difference", *[lang_name(summary, lang) for lang in task["languages"]], "not made alike"], rows),
+    )  # fmt: skip
+
+
+def _is_floor(summary: dict[str, Any], name: str) -> bool:
+    return any(s["name"] == name and s["type"] == "majority" for s in summary["experiment"]["systems"])
+
+
+def _difference_text(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return ABSENT
+    p = "p < 0.001" if one["p_holm"] < 0.001 else f"p = {one['p_holm']:.3f}"
+    return f"{signed_text(one['figure'])} {p}" + ("" if one["is_clear"] else " (not clear)")
+
+
+def _seeds(summary: dict[str, Any], task: dict[str, Any]) -> Section | None:
+    """Spread over seeds, where a system has several."""
+    metric, rows = MAIN_METRIC[task["kind"]], []
+    for score in summary["scores"]:
+        if score["task"] == task["name"] and len(score["by_seed"]) > 1:
+            values = [one[metric] for one in score["by_seed"].values()]
+            rows.append([score["system"], score["lang"], ", ".join(f"{one:.1f}" for one in values),
+                         f"{score['seed_median']:.1f}", f"{score['figures'][metric]['value']:.1f}", f"{score['seed_sd']:.1f}",
+                         figure_text(score["with_seeds"]), "; ".join(score["flags"]) or ABSENT])  # fmt: skip
+    if not rows:
+        return None
+    return Section(
+        f"{task['name']}: seeds",
+        ["What another seed would have given. The last interval draws seeds and test items anew (hierarchical bootstrap); "
+         "with three seeds it is a rough one."],
+        Table(["system", "language", "seeds", "median", "mean", "sd", "items and seeds, 95 %", "failed seeds"], rows),
     )  # fmt: skip
 
 
@@ -231,13 +276,15 @@ def _how(summary: dict[str, Any]) -> Section:
     if summary["scores"]:
         versions = summary["scores"][0]["signature"]["versions"]
         paragraphs.append("Versions: " + ", ".join(f"{k} {v}" for k, v in versions.items()) + ".")
-        paragraphs.append("Intervals: " + summary["scores"][0]["signature"]["interval"].split(" over ")[0] + ".")
+        paragraphs.append("Every score's signature, one line each, is in scores/*.json (`signature_line`); the first: "
+                          f"`{summary['scores'][0]['signature_line']}`")  # fmt: skip
     table = Table(
-        ["task", "language", "test items", "sha256 of the gold"],
-        [[*key, f"{n:,}", f"`{sha[:16]}`"] for key, (n, sha) in _gold(summary).items()],
+        ["task", "language", "test items", "sha256 of the gold", "intervals"],
+        [[*key, f"{n:,}", f"`{sha[:16]}`", kind] for key, (n, sha, kind) in _gold(summary).items()],
     )
     return Section("How this was made", paragraphs, table)
 
 
-def _gold(summary: dict[str, Any]) -> dict[tuple[str, str], tuple[int, str]]:
-    return {(s["task"], s["lang"]): (s["n_items"], s["signature"]["gold_sha256"]) for s in summary["scores"]}
+def _gold(summary: dict[str, Any]) -> dict[tuple[str, str], tuple[int, str, str]]:
+    return {(s["task"], s["lang"]): (s["n_items"], s["signature"]["gold_sha256"], s["signature"]["interval"])
+            for s in summary["scores"]}  # fmt: skip

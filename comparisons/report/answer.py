@@ -1,0 +1,55 @@
+"""The first paragraph of a report: what the run says, in a few sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from baselines.metrics import MAIN_METRIC
+from comparisons.report.base import SHORT_METRIC, average_of, differences_of, seconds_text, signed_text, total_cost
+
+
+def answer(summary: dict[str, Any], task: dict[str, Any]) -> str | None:
+    """The best static system against the best encoder by the mean of the targets; None where a family is absent."""
+    means = average_of(summary, task)
+    families = {family: [s["name"] for s in summary["experiment"]["systems"]
+                         if s["type"] == family and s["name"] in means["systems"]]
+                for family in ("static", "encoder")}  # fmt: skip
+    if not all(families.values()):
+        return None
+    static, encoder = (max(names, key=lambda name: means["systems"][name]["value"]) for names in families.values())
+    one, other = (means["systems"][name]["value"] for name in (static, encoder))
+    targets = ", ".join(means["targets"])
+    text = (f"**{task['name']}** ({SHORT_METRIC[MAIN_METRIC[task['kind']]]}, mean of {targets}): the best static system, "
+            f"{static}, reaches {one:.1f}, which is {100 * one / max(other, 1e-9):.0f} % of the best encoder's {other:.1f} "
+            f"({encoder})")  # fmt: skip
+    costs = [total_cost(summary, task["name"], name, [summary["experiment"]["source"], *means["targets"]])
+             for name in (static, encoder)]  # fmt: skip
+    if all(costs):
+        what = "processor time" if costs[0].is_cpu and costs[1].is_cpu else "time"
+        share = 100 * costs[0].seconds / max(costs[1].seconds, 1e-9)
+        text += (f", at {share:.0f} % of its {what} ({seconds_text(costs[0].seconds)} against "
+                 f"{seconds_text(costs[1].seconds)}, training and prediction)")  # fmt: skip
+    return f"{text}. {_difference(summary, task, means, static, encoder)}"
+
+
+def _difference(summary: dict[str, Any], task: dict[str, Any], means: dict[str, Any], static: str, encoder: str) -> str:
+    """By how much the encoder is ahead, and where that is told apart from chance."""
+    figure = next(sign_of(one, encoder, static) for one in means["differences"]
+                  if {one["system"], one["other"]} == {static, encoder})  # fmt: skip
+    pairs = [one for one in differences_of(summary, task["name"]) if {one["system"], one["other"]} == {static, encoder}]
+    clear = [one["lang"] for one in pairs if one["is_clear"]]
+    unclear = [one["lang"] for one in pairs if not one["is_clear"]]
+    told = f"{encoder} minus {static}: {signed_text(figure)} points on the mean; "
+    if not unclear:
+        return told + f"the difference is significant in every language that both ran on ({', '.join(clear)})."
+    if not clear:
+        return told + f"the difference is not significant in any language that both ran on ({', '.join(unclear)})."
+    return told + f"the difference is significant in {', '.join(clear)}, not in {', '.join(unclear)}."
+
+
+def sign_of(one: dict[str, Any], system: str, other: str) -> dict[str, float]:
+    """A difference's figure as system minus other, whichever way round it stands."""
+    figure = one["figure"]
+    if (one["system"], one["other"]) == (system, other):
+        return figure
+    return {"value": -figure["value"], "low": -figure["high"], "high": -figure["low"]}
