@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from comparisons import encoder_cli, pretraining_cli, probes_cli
+from comparisons import encoder_cli, pretraining_cli, probes_cli, score_cli
 from comparisons.classic import cli as classic_cli
 from xlembed.errors import InputError
 
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this package."""
     app.command("compare")(compare)
     app.command("report")(report)
-    app.command("score")(score_file)
+    app.command("score")(score_cli.score)
     app.command("demo")(demo)
     encoder_cli.register(app)
     pretraining_cli.register(app)
@@ -113,31 +113,3 @@ def report(
 
     for path in write_reports(folder, tuple(form or ("md", "html"))):
         print(path)
-
-
-def score_file(
-    predictions: Annotated[Path, typer.Argument(help="A prediction file (.jsonl).")],
-    gold: Annotated[
-        Path | None, typer.Option(help="Score against this test file instead of the gold in the predictions.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Score one prediction file: span F1 (ner), accuracy (pos), accuracy and macro-F1 (nli, topic); 95 % intervals."""
-    from dataclasses import asdict
-
-    from baselines.corpora import read_items
-    from baselines.predictions import make_predictions, read_predictions
-    from comparisons.scores import score_cells
-    from xlembed.options import print_json
-
-    found = read_predictions(predictions)
-    if gold is not None:
-        found = make_predictions(found.run, read_items(found.run.kind, gold, found.run.lang), found.predicted)
-    score = score_cells([found]).score
-    if as_json:
-        print_json(asdict(score))
-        return
-    print(f"{score.system} on {score.task} {score.lang} {score.signature['split']}: {score.n_items} items")
-    print(score.signature["metric"])
-    for name, figure in score.figures.items():
-        print(f"{name:10} {figure.value:6.2f}  [{figure.low:.2f}, {figure.high:.2f}]")

@@ -82,7 +82,7 @@ class Run:
             for task in self.experiment.tasks:
                 if not system.takes(task):
                     continue
-                for seed in system.seeds if system.type != "majority" else [None]:
+                for seed in _seeds(system):
                     for lang in self.experiment.languages(task):
                         name = f"{task.name}.{system.name}.{lang}" + (f".seed{seed}" if seed is not None else "")
                         path = self.out / "predictions" / f"{name}.jsonl"
@@ -175,8 +175,10 @@ class Run:
             items = self._test_items(task, cell.lang)
             with measured() as usage:
                 predicted = model.predict(without_gold(items), cell.lang)
-            cost = model.cost | train_cost | _told("predict", usage)
-            cost |= {"disk_bytes": sum(bytes_of(path) for path in {folder, *runner.inputs(cell.lang)})}
+            cost = dict(model.cost)
+            if system.type != "predictions":  # what reading a file takes is not what making it took
+                cost |= train_cost | _told("predict", usage)
+                cost |= {"disk_bytes": sum(bytes_of(path) for path in {folder, *runner.inputs(cell.lang)})}
             settings = {
                 "key": cell.key,
                 "system_type": system.type,
@@ -202,6 +204,13 @@ class Run:
         if folder.is_dir():
             write_json(noted, cost)
         return model, cost
+
+
+def _seeds(system: System) -> list[int | None]:
+    """The seeds that a system's cells have; None where it has no chance, or does not tell its seed."""
+    if system.type == "majority" or (system.type == "predictions" and "{seed}" not in system.files):
+        return [None]
+    return list(system.seeds)
 
 
 def _told(step: str, usage: Usage) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from baselines.corpora import KINDS, Item, read_items
 from baselines.models import OPTION, ModelType, model_type, read_settings
 from baselines.translation.base import route_of
 from comparisons.finetune_settings import FinetuneSettings
+from comparisons.import_conll import check_scheme
 from comparisons.published import find_reference, published_rows
 from xlembed.alignment.methods import method_of
 from xlembed.errors import InputError, at
@@ -19,7 +20,7 @@ from xlembed.files import numbered_lines
 from xlembed.languages import is_language_code
 
 DIRECTIONS = ("train", "train-all", "test")
-SYSTEM_TYPES = ("majority", "static", "encoder")
+SYSTEM_TYPES = ("majority", "static", "encoder", "predictions")
 
 Resolver = Callable[[str], Path]
 
@@ -98,6 +99,8 @@ class System:
     translate: Translate | None = None  # static, encoder
     target: TargetData | None = None  # static, encoder
     language_adapters: str | None = None  # encoder: template with {lang} (MAD-X)
+    files: str | None = None  # predictions: template with {lang}, and {task} and {seed} where there are several
+    scheme: str = "iob2"  # predictions: tags of files without a header
     tasks: list[str] = field(default_factory=list)  # none: all
     note: str = ""
 
@@ -240,6 +243,12 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
     if kind not in SYSTEM_TYPES:
         raise InputError(f"{where}: unknown type {kind!r}: choose {', '.join(SYSTEM_TYPES)}")
     seeds = raw.get("seeds", seeds)
+    if kind == "predictions":
+        check_scheme(raw.get("scheme", "iob2"))
+        if "{seed}" not in _need(raw, "files", str, where) and "seeds" not in raw:
+            seeds = [1]
+    elif "files" in raw or "scheme" in raw:
+        raise InputError(f"{where}: files and scheme are for systems of type predictions")
     if not seeds or not all(isinstance(seed, int) for seed in seeds) or len(set(seeds)) < len(seeds):
         raise InputError(f"{where}: seeds = {seeds!r}, different whole numbers are needed")
     if kind == "static":
@@ -252,7 +261,7 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
     if "mapping" in raw:
         method_of(raw["mapping"])
     settings = {}
-    if kind != "majority":
+    if kind not in ("majority", "predictions"):
         for task_kind in KINDS:
             record = models[task_kind].settings if task_kind in models else FinetuneSettings
             settings[task_kind] = read_settings(record, raw.get(task_kind, {}), f"{where}, [{task_kind}]")
@@ -272,7 +281,7 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
 
 def _target(raw: Any, system_type: str, where: str) -> TargetData:
     where = f"{where}, target"
-    if system_type == "majority" or not isinstance(raw, dict):
+    if system_type not in ("static", "encoder") or not isinstance(raw, dict):
         raise InputError(f"{where}: a table for a static system or an encoder is needed")
     _refuse_unknown(raw, {f.name for f in fields(TargetData)}, where)
     data = TargetData(**{"train": _need(raw, "train", str, where)} | raw)
@@ -288,7 +297,7 @@ def _target(raw: Any, system_type: str, where: str) -> TargetData:
 
 def _translate(raw: Any, system_type: str, where: str) -> Translate:
     where = f"{where}, translate"
-    if system_type == "majority" or not isinstance(raw, dict):
+    if system_type not in ("static", "encoder") or not isinstance(raw, dict):
         raise InputError(f"{where}: a table for a static system or an encoder is needed")
     direction, route = _need(raw, "direction", str, where), _need(raw, "route", str, where)
     if direction not in DIRECTIONS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from xlembed.files import write_json
 from xlembed.types import Bools1d, Floats1d, Floats2d
 
 N_RESAMPLES = 10_000
+SWAPPED = 0.2  # of the items: so much better with two labels exchanged is no accident
 FAR_UNDER = 0.75  # of the seeds' median: a seed with less is named
 
 
@@ -211,6 +213,8 @@ def _flags(predictions: Sequence[PredictionSet], by_seed: dict[str, dict[str, fl
             flags.append(f"seed {seed} collapsed in training: on dev it is no better than the commonest label")
         if p.run.kind in ("nli", "topic") and len(set(p.predicted)) == 1:
             flags.append(f"seed {seed} predicts one label only")
+        if p.run.kind == "nli":
+            flags += _swapped(p, seed)
         if p.run.kind == "pos" and len({tag for tags in p.predicted for tag in tags}) == 1:
             flags.append(f"seed {seed} predicts one tag only")
         if p.run.kind == "ner" and by_seed[seed]["f1"] == 0:
@@ -218,6 +222,17 @@ def _flags(predictions: Sequence[PredictionSet], by_seed: dict[str, dict[str, fl
         elif by_seed[seed][main] < FAR_UNDER * median:
             flags.append(f"seed {seed} is far under the others ({by_seed[seed][main]:.1f}, the median is {median:.1f})")
     return flags
+
+
+def _swapped(p: PredictionSet, seed: str) -> list[str]:
+    """Two labels exchanged somewhere on the way: with them changed back the predictions would be far better."""
+    for one, other in combinations(sorted({*p.gold}), 2):
+        exchange = {one: other, other: one}
+        now = sum(g == q for g, q in zip(p.gold, p.predicted, strict=True))
+        then = sum(g == exchange.get(q, q) for g, q in zip(p.gold, p.predicted, strict=True))
+        if then - now > SWAPPED * len(p):
+            return [f"seed {seed} would agree better with the gold if {one} and {other} were exchanged: were they?"]
+    return []
 
 
 # ---- between systems

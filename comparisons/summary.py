@@ -70,7 +70,7 @@ def summarize(run: Run, command: str) -> dict[str, Any]:
             {"task": task, "system": system, "lang": lang,
              "figure": asdict(transfer_gap(one, scored[task, system, experiment.source]))}
             for (task, system, lang), one in scored.items()
-            if lang != experiment.source
+            if lang != experiment.source and (task, system, experiment.source) in scored
         ],
         "bli": list(_bli(run)),
     }  # fmt: skip

@@ -17,6 +17,7 @@ from comparisons.encoder_languages import EncoderLanguages
 from comparisons.encoder_libraries import need_libraries
 from comparisons.encoders import find_encoder
 from comparisons.experiment import Experiment, Resolver, System
+from comparisons.outside import OutsideRunner
 from comparisons.target_data import TargetRunner
 from comparisons.translated import Reader, TranslatedRunner
 from xlembed.errors import require
@@ -62,6 +63,8 @@ def runner_of(experiment: Experiment, system: System, resolve: Resolver, read: R
     """The runner of a system. Raises InputError when its files or its encoder cannot be had."""
     if system.type == "majority":
         return MajorityRunner(experiment.source)
+    if system.type == "predictions":
+        return OutsideRunner(experiment, system, resolve)
     runner = _trained_runner(experiment, system, resolve, read)
     if system.target is not None:
         return TargetRunner(runner, experiment.source, system.target, resolve)

@@ -50,7 +50,7 @@ def test_differences_are_paired():
 
 def test_scores_against_different_gold_are_never_compared():
     a, b = score_cells([predictions("a", 1, 0.9)]), score_cells([predictions("b", 2, 0.5, shift=1)])
-    with pytest.raises(InputError, match="scored against different gold"):
+    with pytest.raises(InputError, match="not compared: scored against different gold"):
         difference(a, b)
     with pytest.raises(InputError, match="its seeds have different gold"):
         score_cells([predictions("a", 1, 0.9), predictions("a", 2, 0.9, shift=1)])

@@ -18,9 +18,9 @@ def answer(summary: dict[str, Any], task: dict[str, Any]) -> str | None:
         return None
     static, encoder = (max(names, key=lambda name: means["systems"][name]["value"]) for names in families.values())
     one, other = (means["systems"][name]["value"] for name in (static, encoder))
-    targets = ", ".join(means["targets"])
-    text = (f"**{task['name']}** ({SHORT_METRIC[MAIN_METRIC[task['kind']]]}, mean of {targets}): the best static system, "
-            f"{static}, reaches {one:.1f}, which is {100 * one / max(other, 1e-9):.0f} % of the best encoder's {other:.1f} "
+    metric = SHORT_METRIC[MAIN_METRIC[task["kind"]]]
+    text = (f"**{task['name']}** ({metric}, mean of {', '.join(means['targets'])}): the best static system, {static}, "
+            f"reaches {one:.1f}, {100 * one / max(other, 1e-9):.0f} % of the best encoder's {other:.1f} "
             f"({encoder})")  # fmt: skip
     costs = [total_cost(summary, task["name"], name, [summary["experiment"]["source"], *means["targets"]])
              for name in (static, encoder)]  # fmt: skip

@@ -93,7 +93,7 @@ class TotalCost(NamedTuple):
 
 
 def total_cost(summary: dict[str, Any], task: str, system: str, langs: list[str]) -> TotalCost | None:
-    """What a system costs on a task, None where it is unknown. A model a language (translate-train) counts each time."""
+    """What a system costs on a task, None where it is unknown; one model for each language counts each time."""
     scores = [score for lang in langs if (score := score_of(summary, task, system, lang))]
     costs = [score["cost"] for score in scores]
     is_cpu = all("train_cpu_seconds" in cost and "predict_cpu_seconds" in cost for cost in costs)

@@ -23,9 +23,9 @@ def cost_section(summary: dict[str, Any]) -> Section:
                 total += _all_seeds(scores)
     return Section(
         "Cost",
-        [f"Seconds of one seed (mean over seeds), all languages of the task together for prediction; processor time, all "
-         f"threads together, in brackets. Parameters of a static system do not count its word vectors, files do: "
-         "what has to be on the disk to predict one language. Peak memory is of the whole process, libraries included, "
+        ["Seconds of one seed (mean over seeds), all languages of the task together for prediction; processor time, all "
+         "threads together, in brackets. Parameters of a static system do not count its word vectors, files do: what "
+         "has to be on the disk to predict one language. Peak memory is of the whole process, libraries included, "
          "the higher of training and prediction. Energy of training one model and predicting all languages is an "
          f"estimate: {WATTS_PER_CORE:.0f} W a busy core and {WATTS_PER_GIB} W a GiB held (Lannelongue et al. 2021, a "
          "core whose kind is unknown), no GPU and no cooling counted. All training and prediction of this run, over "
@@ -100,9 +100,9 @@ def _front(summary: dict[str, Any], task: dict[str, Any], image: str | None) -> 
     beaten = [p.name for p in points if p.name not in front]
     return Section(
         f"{task['name']}: score against cost",
-        [f"Score: {what}. Cost: {unit} to train one seed and to predict. On the Pareto front, from the cheapest to the best, "
-         f"stand the systems that no other beats at both: {told}. The right one is the last that the time at hand pays "
-         "for. " + (f"Dearer than another that scores as high: {', '.join(beaten)}." if beaten else "")],
+        [f"Score: {what}. Cost: {unit} to train one seed and to predict. On the Pareto front, from the cheapest to the "
+         f"best, stand the systems that no other beats at both: {told}. The right one is the last that the time at "
+         "hand pays for. " + (f"Dearer than another that scores as high: {', '.join(beaten)}." if beaten else "")],
         Table(["system", "score", unit, "on the front"],
               [[p.name, f"{p.score:.1f}", f"{p.cost:,.1f}", "yes" if p.name in front else "no"] for p in points]),
         "",
