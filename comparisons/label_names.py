@@ -22,6 +22,16 @@ def need_known_labels(predictions: PredictionSet, path: str | Path) -> None:
         raise at(path, None, f"no predicted label ({_list(foreign)}) occurs in the gold ({_list(gold)}): rename them")
 
 
+def remarks(found: Sequence[PredictionSet]) -> list[str]:
+    """What looks like a mistake in the predictions of a system's seeds; two that predict the same throughout, too."""
+    told = [remark if one.run.seed is None else f"seed {one.run.seed}: {remark}"
+            for one in found for remark in label_remarks(one)]  # fmt: skip
+    for i, one in enumerate(found):
+        told += [f"seeds {other.run.seed} and {one.run.seed} predict the same throughout: is it one file twice?"
+                 for other in found[:i] if other.predicted == one.predicted]  # fmt: skip
+    return told
+
+
 def label_remarks(predictions: PredictionSet) -> list[str]:
     """Remarks on labels (for ner, entity types) that the gold has not, and on names that look mixed up."""
     _, foreign = _foreign(predictions)

@@ -40,7 +40,6 @@ def score(
 
     found = read_seeds(predictions, Said(kind, task, system, lang), gold, scheme)
     scored = score_cells(found).score
-    scored = replace(scored, flags=[*scored.flags, *remarks(found)])
     if as_json:
         print_json(asdict(scored))
     else:
@@ -88,18 +87,6 @@ def _check_seeds(paths: Sequence[Path], seeds: Sequence[int | None]) -> None:
         if seed in at_seed:
             raise InputError(f"{path} and {at_seed[seed]} are both seed {seed}: each needs its own")
         at_seed[seed] = path
-
-
-def remarks(found: Sequence[PredictionSet]) -> list[str]:
-    """What looks like a mistake in the files, and two seeds that predict the same throughout."""
-    from comparisons.label_names import label_remarks
-
-    told = [remark if one.run.seed is None else f"seed {one.run.seed}: {remark}"
-            for one in found for remark in label_remarks(one)]  # fmt: skip
-    for i, one in enumerate(found):
-        told += [f"seeds {other.run.seed} and {one.run.seed} predict the same throughout: is it one file twice?"
-                 for other in found[:i] if other.predicted == one.predicted]  # fmt: skip
-    return told
 
 
 def lines_of(scored: Score, checked: str | None = None) -> list[str]:

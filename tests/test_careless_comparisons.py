@@ -73,7 +73,7 @@ def test_swapped_labels_show_in_the_confusion_and_under_chance():
     swapped = replace(right, predicted=[swap[label] for label in right.predicted])
     found = score_cells([swapped]).score
     assert found.main.value < 100 / 3 + 5
-    assert any("agree better" in flag and "entailment" in flag for flag in found.flags)
+    assert any("label names look mixed up: contradiction mostly stands for entailment" in flag for flag in found.flags)
     assert not score_cells([right]).score.flags
 
 
@@ -120,6 +120,6 @@ def test_pairs_of_one_premise_count_once():
 
 def test_a_seed_that_failed_is_named():
     seeds = [predict(share=share, seed=seed) for seed, share in enumerate((0.8, 0.8, 0.3))]
-    assert "far under the others" in score_cells(seeds).score.flags[0]
-    assert "collapsed in training" in score_cells([predict(collapsed=True)]).score.flags[0]
+    assert any("far under the others" in flag for flag in score_cells(seeds).score.flags)
+    assert any("collapsed in training" in flag for flag in score_cells([predict(collapsed=True)]).score.flags)
     assert asdict(score_cells(seeds).score)["seed_median"] > 70

@@ -11,7 +11,9 @@ SENTENCES = [TaggedSentence(("Anna", "sings"), ("B-PER", "O")), TaggedSentence((
 GOLD = [item.gold for item in SENTENCES]
 
 
-def score(seeds=(1,), items=SENTENCES, system="a", task="wikiann", lang="de", split="test", settings=None, version="0.1.0"):
+def score(
+    seeds=(1,), items=SENTENCES, system="a", task="wikiann", lang="de", split="test", settings=None, version="0.1.0"
+):
     cells = []
     for seed in seeds:
         run = RunSettings(task, "ner", system, lang, split, seed, settings or {"n_train": 100, "key": str(seed)}, {},
