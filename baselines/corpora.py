@@ -48,6 +48,7 @@ class SentencePair:
     label: str | None = None
     lang: str | None = field(default=None, compare=False)  # of the premise, and of the hypothesis if it has none
     hypothesis_lang: str | None = field(default=None, compare=False)
+    genre: str | None = field(default=None, compare=False)
 
     @property
     def gold(self) -> str | None:
@@ -142,6 +143,7 @@ def read_pairs(path: str | Path) -> list[SentencePair]:
     premise = _column(header, PREMISE, path)
     hypothesis = _column(header, HYPOTHESIS, path)
     label = _column(header, LABEL, path, required=False)
+    genre = _column(header, ("genre",), path, required=False)
     pairs = []
     for number, fields in rows:
         gold = None if label is None else _nli_label(fields[label], path, number)
@@ -149,7 +151,8 @@ def read_pairs(path: str | Path) -> list[SentencePair]:
             continue
         if not fields[premise].strip() or not fields[hypothesis].strip():
             raise at(path, number, "has an empty premise or hypothesis")
-        pairs.append(SentencePair(fields[premise].strip(), fields[hypothesis].strip(), gold))
+        pairs.append(SentencePair(fields[premise].strip(), fields[hypothesis].strip(), gold,
+                                  genre=None if genre is None else fields[genre].strip()))  # fmt: skip
     if not pairs:
         raise at(path, None, "holds a header and no pairs")
     return pairs

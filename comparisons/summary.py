@@ -10,9 +10,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from baselines.corpora import read_items
 from baselines.predictions import PredictionSet
+from comparisons.details import details_of
 from comparisons.executor import Cell, Run, read_cell
-from comparisons.experiment import Task
+from comparisons.experiment import Task, read_parts
 from comparisons.scores import (
     Difference,
     Resampled,
@@ -73,6 +75,7 @@ def summarize(run: Run, command: str) -> dict[str, Any]:
             if lang != experiment.source and (task, system, experiment.source) in scored
         ],
         "bli": list(_bli(run)),
+        "details": {task.name: _details(run, task) for task in experiment.tasks},
     }  # fmt: skip
     write_json(run.out / SUMMARY, summary)
     return summary
@@ -156,6 +159,23 @@ def shared_targets(source: str, ran: dict[str, list[str]]) -> list[str]:
     wide = [langs for langs in ([one for one in langs if one != source] for langs in ran.values()) if len(langs) > 1]
     wide = wide or [[one for one in langs if one != source] for langs in ran.values() if langs]
     return [lang for lang in wide[0] if all(lang in langs for langs in wide)] if wide else []
+
+
+def _details(run: Run, task: Task) -> dict[str, Any]:
+    """What stands behind the scores, by language, for the languages that some system ran on."""
+    source = run.experiment.source
+    train = read_parts(task.kind, task.train, source, run.resolve)
+    found = {}
+    for lang in run.experiment.languages(task):
+        by_system: dict[str, list[Cell]] = {}
+        for cell in run.cells:
+            if (cell.task.name, cell.lang) == (task.name, lang) and cell.missing is None:
+                by_system.setdefault(cell.system.name, []).append(cell)
+        if by_system:
+            items = read_items(task.kind, run.resolve(task.test_file(lang)), lang)
+            predictions = {name: _predictions(cells) for name, cells in by_system.items()}
+            found[lang] = details_of(task.name, task.kind, lang, source, items, train, predictions)
+    return found
 
 
 def _task_facts(task: Task, languages: list[str]) -> dict[str, Any]:

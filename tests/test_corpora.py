@@ -188,3 +188,12 @@ def test_gold_hash_of_texts_sees_text_and_label():
     one = LabelledText("a", "x")
     assert len({gold_hash([item]) for item in (one, LabelledText("b", "x"), LabelledText("a", "y"))}) == 3
     assert without_gold([one]) == [LabelledText("a", None)]
+
+
+def test_the_genre_of_pairs_where_the_file_has_it(tmp_path):
+    path = tmp_path / "x.tsv"
+    path.write_text("genre\tpremise\thypothesis\tlabel\ntravel\ta\tb\tneutral\n", encoding="utf-8")
+    assert [pair.genre for pair in read_pairs(path)] == ["travel"]
+    path.write_text("premise\thypothesis\tlabel\na\tb\tneutral\n", encoding="utf-8")
+    [pair] = read_pairs(path)
+    assert pair.genre is None and pair == SentencePair("a", "b", "neutral", genre="travel")

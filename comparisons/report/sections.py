@@ -15,16 +15,17 @@ from comparisons.report.base import (
     Section,
     Table,
     average_of,
-    differences_of,
     figure_text,
     lang_name,
     score_of,
     sd_text,
-    signed_text,
     why_missing,
 )
 from comparisons.report.bli import bli_section
+from comparisons.report.claims import claims_section
 from comparisons.report.cost import cost_section, front_sections
+from comparisons.report.details import sections_for as detail_sections
+from comparisons.report.differences import difference_section, seed_section
 from comparisons.report.published import published_section
 
 
@@ -39,12 +40,15 @@ def sections_of(
     sections = [_reading(summary), _short(summary)]
     for task in experiment["tasks"]:
         sections.append(_scores(summary, task, images.get(task["name"])))
-        sections.append(_differences(summary, task))
-        seeds = _seeds(summary, task)
+        sections.append(difference_section(summary, task))
+        seeds = seed_section(summary, task)
         sections += [seeds] if seeds else []
         sections.append(_gaps(summary, task))
         if task["published"]:
             sections.append(published_section(summary, task))
+        sections += detail_sections(summary["details"].get(task["name"], {}), task, experiment["source"])
+    claims = claims_section(summary)
+    sections += [claims] if claims else []
     if summary["bli"]:
         sections.append(bli_section(summary))
     sections += probes
@@ -101,14 +105,15 @@ def _short(summary: dict[str, Any]) -> Section:
             score = score_of(summary, task["name"], system["name"], source)
             if score is not None:
                 mean = means["systems"].get(system["name"])
-                rows.append([task["name"], SHORT_METRIC[metric], system["name"], f"{score['figures'][metric]['value']:.1f}",
+                own = f"{score['figures'][metric]['value']:.1f}"
+                rows.append([task["name"], SHORT_METRIC[metric], system["name"], own,
                              ABSENT if mean is None else figure_text(mean)])  # fmt: skip
     answers = [text for task in summary["experiment"]["tasks"] if (text := answer(summary, task))]
     return Section(
         "In short",
         [*answers,
-         f"The mean is over the target languages that the systems for several languages all ran on ({'; '.join(told)}); a "
-         "system that exists for fewer languages has none. By language, with intervals, below."],
+         f"The mean is over the target languages that the systems for several languages all ran on ({'; '.join(told)}); "
+         "a system that exists for fewer languages has none. By language, with intervals, below."],
         Table(["task", "metric", "system", f"{source} (source)", "mean of targets"], rows),
     )  # fmt: skip
 
@@ -141,9 +146,9 @@ def _scores(summary: dict[str, Any], task: dict[str, Any], image: str | None) ->
 
 
 def _warnings(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
-    """Failed seeds, and systems that could not be run at all."""
+    """Failed seeds, what looks like a mistake, and systems that could not be run at all."""
     found = [
-        f"**Failed seed**: {score['system']}, {score['lang']}: {flag}."
+        f"**To be checked**: {score['system']}, {score['lang']}: {flag}."
         for score in summary["scores"]
         if score["task"] == task["name"]
         for flag in score["flags"]
@@ -176,64 +181,6 @@ def _other_metrics(summary: dict[str, Any], task: dict[str, Any]) -> str:
         if found:
             lines.append(f"{system['name']}: {', '.join(found)}")
     return f"{' / '.join(name.replace('_', '-') for name in names).capitalize()}: " + "; ".join(lines) + "."
-
-
-MANY_PAIRS = 15
-
-
-def _differences(summary: dict[str, Any], task: dict[str, Any]) -> Section:
-    found = differences_of(summary, task["name"])
-    names = [s["name"] for s in summary["experiment"]["systems"]]
-    pairs = list(dict.fromkeys((one["system"], one["other"]) for one in found))
-    left_out = ""
-    if len(pairs) > MANY_PAIRS:
-        shown = [(a, b) for a, b in pairs if names.index(a) - names.index(b) == 1 or _is_floor(summary, b)]
-        left_out = (f" The table has each system beside its neighbour and the floor; all {len(pairs)} pairs are in "
-                    "summary.json, and the correction counts them all.")  # fmt: skip
-        pairs = shown
-    rows = []
-    for system, other in pairs:
-        cells = {one["lang"]: one for one in found if (one["system"], one["other"]) == (system, other)}
-        notes = list(dict.fromkeys(note for one in cells.values() for note in one["notes"]))
-        rows.append([f"{system} minus {other}", *[_difference_text(cells.get(lang)) for lang in task["languages"]],
-                     "; ".join(notes) or ABSENT])  # fmt: skip
-    return Section(
-        f"{task['name']}: differences between systems",
-        ["Paired on the same test items, in points, with the 95 % interval over items. p: approximate randomisation, "
-         f"corrected for the {len(found)} differences of this task (Holm). *Not clear*: p over 0.05, or 0 within an interval, "
-         "be it over the items alone or over items and seeds where a system has several." + left_out],
-        Table(["difference", *[lang_name(summary, lang) for lang in task["languages"]], "not made alike"], rows),
-    )  # fmt: skip
-
-
-def _is_floor(summary: dict[str, Any], name: str) -> bool:
-    return any(s["name"] == name and s["type"] == "majority" for s in summary["experiment"]["systems"])
-
-
-def _difference_text(one: dict[str, Any] | None) -> str:
-    if one is None:
-        return ABSENT
-    p = "p < 0.001" if one["p_holm"] < 0.001 else f"p = {one['p_holm']:.3f}"
-    return f"{signed_text(one['figure'])} {p}" + ("" if one["is_clear"] else " (not clear)")
-
-
-def _seeds(summary: dict[str, Any], task: dict[str, Any]) -> Section | None:
-    """Spread over seeds, where a system has several."""
-    metric, rows = MAIN_METRIC[task["kind"]], []
-    for score in summary["scores"]:
-        if score["task"] == task["name"] and len(score["by_seed"]) > 1:
-            values = [one[metric] for one in score["by_seed"].values()]
-            rows.append([score["system"], score["lang"], ", ".join(f"{one:.1f}" for one in values),
-                         f"{score['seed_median']:.1f}", f"{score['figures'][metric]['value']:.1f}", f"{score['seed_sd']:.1f}",
-                         figure_text(score["with_seeds"]), "; ".join(score["flags"]) or ABSENT])  # fmt: skip
-    if not rows:
-        return None
-    return Section(
-        f"{task['name']}: seeds",
-        ["What another seed would have given. The last interval draws seeds and test items anew (hierarchical bootstrap); "
-         "with three seeds it is a rough one."],
-        Table(["system", "language", "seeds", "median", "mean", "sd", "items and seeds, 95 %", "failed seeds"], rows),
-    )  # fmt: skip
 
 
 def _gaps(summary: dict[str, Any], task: dict[str, Any]) -> Section:
