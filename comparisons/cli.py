@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from comparisons import encoder_cli, pretraining_cli, probes_cli, score_cli
+from comparisons import encoder_cli, pretraining_cli, probes_cli, published_cli, score_cli
 from comparisons.classic import cli as classic_cli
 from xlembed.errors import InputError
 
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     encoder_cli.register(app)
     pretraining_cli.register(app)
     probes_cli.register(app)
+    published_cli.register(app)
     classic_cli.register(app)
 
 

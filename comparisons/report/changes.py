@@ -19,8 +19,8 @@ def change_sections(found: dict[str, Any]) -> list[Section]:
              f"{better} became better and {len(clear) - better} worse by more than noise; {len(rows) - len(clear)} did "
              "not change clearly.",
              "A change is the later figure minus the earlier, paired on the same test items, with its 95 % interval. "
-             "It is called clear where p (approximate randomisation, Holm's correction over the task) is at most 0.05 and "
-             "0 is outside the interval, over items alone and over items and seeds."],
+             "It is called clear where p (approximate randomisation, Holm's correction over the task) is at most 0.05 "
+             "and 0 is outside the interval, over items alone and over items and seeds."],
         ),
         Section(
             "Changes",

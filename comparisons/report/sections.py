@@ -47,11 +47,11 @@ def sections_of(
         if task["published"]:
             sections.append(published_section(summary, task))
         sections += detail_sections(summary["details"].get(task["name"], {}), task, experiment["source"])
-    claims = claims_section(summary)
-    sections += [claims] if claims else []
     if summary["bli"]:
         sections.append(bli_section(summary))
     sections += probes
+    claims = claims_section(summary)
+    sections += [claims] if claims else []
     sections.append(cost_section(summary))
     sections += front_sections(summary, cost_images or {})
     sections.append(_how(summary))
@@ -112,8 +112,8 @@ def _short(summary: dict[str, Any]) -> Section:
     return Section(
         "In short",
         [*answers,
-         f"The mean is over the target languages that the systems for several languages all ran on ({'; '.join(told)}); "
-         "a system that exists for fewer languages has none. By language, with intervals, below."],
+         f"The mean is over the targets that the systems for several languages all ran on ({'; '.join(told)}); a "
+         "system that exists for fewer languages has none. By language, with intervals, below."],
         Table(["task", "metric", "system", f"{source} (source)", "mean of targets"], rows),
     )  # fmt: skip
 
