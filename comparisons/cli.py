@@ -106,11 +106,26 @@ def _print_overview(summary: dict) -> None:
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="The --out folder of a finished `xlembed compare`.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="The --out folder of a finished `xlembed compare`; or two: before, after.")
+    ],
     form: Annotated[list[str] | None, typer.Option("--format", help="md, html, tex; may be repeated.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="With two folders: where changes.* go (default: the second).")
+    ] = None,
 ) -> None:
-    """Write the report of a finished run again, in the formats asked for."""
-    from comparisons.report.writing import write_reports
+    """Write the report of a finished run again; or, of two runs, what changed and whether it is more than noise."""
+    from comparisons.report.writing import write_changes, write_reports
 
-    for path in write_reports(folder, tuple(form or ("md", "html"))):
+    if len(folders) > 2:
+        raise InputError(f"report: {len(folders)} folders are given: one run, or two to compare")
+    if len(folders) == 2:
+        if form:
+            raise InputError("report: --format goes with one folder; changes are written as md, html and json")
+        written = write_changes(*folders, out or folders[1])
+    else:
+        if out is not None:
+            raise InputError("report: --out goes with two folders; a run's report is written into its folder")
+        written = write_reports(folders[0], tuple(form or ("md", "html")))
+    for path in written:
         print(path)

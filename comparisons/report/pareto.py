@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from baselines.metrics import MAIN_METRIC
-from comparisons.report.base import score_of
+from comparisons.report.base import average_of, score_of
 
 
 class Point(NamedTuple):
@@ -31,62 +31,63 @@ def pareto(points: Sequence[tuple[str, float, float]]) -> list[str]:
 
 
 def cost_points(summary: dict[str, Any], task: dict[str, Any]) -> list[Point]:
-    """A point a system that ran on the source language, in the order of the experiment.
+    """A point a system whose cost is known, in the order of the experiment.
 
-    Score: the mean of the main metric over the targets that all of these systems ran on, or the source's figure where
-    they share none. Cost: seconds of one seed (mean over seeds) to train and to predict the source and those
-    targets; training counts once for all languages, or once a language where each has its own model
-    (translate-train). Processor seconds where all systems have them, else seconds by the clock: see `cost_unit`.
+    Score: the mean of the main metric over the task's shared targets (see `shared_targets`), or the source's figure
+    where there are none. Cost: seconds of one seed (mean over seeds) to train and to predict the source and those
+    targets; training counts once for all languages, or once a language where each has its own model. Processor
+    seconds where all of these systems have them, else seconds by the clock: see `cost_unit`.
     """
-    source, shared = summary["experiment"]["source"], shared_targets(summary, task)
-    is_cpu = _is_cpu(summary, task)
+    middle = _middle(summary, task)
     points = []
-    for system, found in _ran(summary, task):
-        cost = _seconds(system, [found[lang] for lang in (source, *shared)], is_cpu)
-        points.append(Point(system["name"], cost, _mean(_main(found[lang]) for lang in shared or [source])))
+    for system, scores in _ran(summary, task):
+        if all(_has(score["cost"], middle) for score in scores):
+            name = system["name"]
+            points.append(Point(name, _seconds(system, scores, middle), _score(summary, task, name)))
     return points
 
 
 def shared_targets(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
-    """The target languages that every system with a figure for the source language has one for too."""
-    targets = [lang for lang in task["languages"] if lang != summary["experiment"]["source"]]
-    ran = _ran(summary, task)
-    return [lang for lang in targets if ran and all(lang in found for _, found in ran)]
+    """The target languages that the task's means are over."""
+    return average_of(summary, task)["targets"]
 
 
 def cost_unit(summary: dict[str, Any], task: dict[str, Any]) -> str:
     """What the costs of `cost_points` are measured in."""
-    return "processor seconds" if _is_cpu(summary, task) else "seconds"
+    return "processor seconds" if _middle(summary, task) == "_cpu_seconds" else "seconds"
 
 
-def _ran(summary: dict[str, Any], task: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each system that has a figure for the source language, with its scores by language."""
+def _ran(summary: dict[str, Any], task: dict[str, Any]) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Each system that has a score to plot, with its scores on the source and the shared targets."""
+    source, targets = summary["experiment"]["source"], shared_targets(summary, task)
     ran = []
     for system in summary["experiment"]["systems"]:
-        found = {lang: one for lang in task["languages"]
+        found = {lang: one for lang in (source, *targets)
                  if (one := score_of(summary, task["name"], system["name"], lang))}  # fmt: skip
-        if summary["experiment"]["source"] in found:
-            ran.append((system, found))
+        if found and all(lang in found for lang in targets or [source]):
+            ran.append((system, list(found.values())))
     return ran
 
 
-def _is_cpu(summary: dict[str, Any], task: dict[str, Any]) -> bool:
-    """Whether every system's processor time is known: the two kinds of seconds are never set side by side."""
-    costs = [score["cost"] for score in summary["scores"] if score["task"] == task["name"]]
-    return all("train_cpu_seconds" in cost and "predict_cpu_seconds" in cost for cost in costs)
+def _score(summary: dict[str, Any], task: dict[str, Any], system: str) -> float:
+    source, targets = summary["experiment"]["source"], shared_targets(summary, task)
+    if targets:
+        return average_of(summary, task)["systems"][system]["value"]
+    return score_of(summary, task["name"], system, source)["figures"][MAIN_METRIC[task["kind"]]]["value"]
 
 
-def _seconds(system: dict[str, Any], scores: Sequence[dict[str, Any]], is_cpu: bool) -> float:
-    middle = "_cpu_seconds" if is_cpu else "_seconds"
-    train = [score["cost"]["train" + middle] for score in scores]
-    a_model_a_language = (system.get("translate") or {}).get("direction") == "train"
-    return (sum(train) if a_model_a_language else train[0]) + sum(score["cost"]["predict" + middle] for score in scores)
+def _middle(summary: dict[str, Any], task: dict[str, Any]) -> str:
+    """Which seconds all systems have: the two kinds are never set side by side."""
+    costs = [score["cost"] for _, scores in _ran(summary, task) for score in scores]
+    known = [cost for cost in costs if _has(cost, "_seconds")]
+    return "_cpu_seconds" if known and all(_has(cost, "_cpu_seconds") for cost in known) else "_seconds"
 
 
-def _main(score: dict[str, Any]) -> float:
-    return score["figures"][MAIN_METRIC[score["kind"]]]["value"]
+def _has(cost: dict[str, Any], middle: str) -> bool:
+    return f"train{middle}" in cost and f"predict{middle}" in cost
 
 
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)
+def _seconds(system: dict[str, Any], scores: Sequence[dict[str, Any]], middle: str) -> float:
+    training = [score["cost"][f"train{middle}"] for score in scores]
+    each = (system.get("translate") or {}).get("direction") == "train" or system.get("own_models", False)
+    return (sum(training) if each else training[0]) + sum(score["cost"][f"predict{middle}"] for score in scores)

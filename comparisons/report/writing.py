@@ -1,42 +1,79 @@
-"""Sections into markdown, HTML (one file, pictures inside) and LaTeX tables."""
+"""Every format of a report from the summary of a finished run.
+
+The same summary gives the same bytes, whatever the machine's language, time and hash seed.
+"""
 
 from __future__ import annotations
 
 import base64
-import html
 import re
 from pathlib import Path
 from typing import Any
 
-from comparisons.report.pictures import draw_task
+from comparisons.changes import changes
+from comparisons.report.base import Section
+from comparisons.report.changes import change_sections
+from comparisons.report.inline import (
+    cell_to_html,
+    cell_to_markdown,
+    heading_to_markdown,
+    one_line,
+    paragraph_to_html,
+    paragraph_to_markdown,
+)
+from comparisons.report.latex import latex_tables
+from comparisons.report.page import html_page
+from comparisons.report.pictures import draw_cost, draw_task, svg_cost, svg_task
 from comparisons.report.probes import probe_sections
 from comparisons.report.sections import sections_of
+from comparisons.report.tables import write_scores
+from comparisons.report.values import number_columns
 from comparisons.summary import read_summary
 from xlembed.errors import InputError, require
-from xlembed.files import write_text
+from xlembed.files import write_json, write_text
 
 FORMATS = ("md", "html", "tex")
 
 
 def write_reports(folder: Path, formats: tuple[str, ...] = ("md", "html")) -> list[Path]:
-    """Write report.md, report.html or report.tex of a finished run, and their pictures. Returns the paths."""
+    """Write report.md (with its PNG pictures), report.html or report.tex of a finished run. Returns their paths.
+
+    scores.json, its schema, and scores.csv are written with any of them. Raises InputError for an unknown format and
+    for a folder without a summary.
+    """
     for one in formats:
         if one not in FORMATS:
             raise InputError(f"unknown format {one!r}: choose {', '.join(FORMATS)}")
     summary = read_summary(folder)
-    images = {}
-    for task in summary["experiment"]["tasks"]:
-        images[task["name"]] = f"{task['name']}.png"
-        draw_task(summary, task, folder / images[task["name"]])
-    sections = sections_of(summary, images, probe_sections(folder))
-    environment = _environment(folder)
-    written = []
-    for one in formats:
-        template = environment.get_template(f"report.{one}.j2")
-        text = template.render(title=summary["experiment"]["title"], sections=sections)
-        written.append(folder / f"report.{one}")
-        write_text(written[-1], text if one == "html" else re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
-    return written
+    write_scores(folder, summary)
+    images, cost_images, svgs = _pictures(summary)
+    if "md" in formats:
+        _draw(summary, folder)
+    sections = sections_of(summary, images, probe_sections(folder), cost_images)
+    environment, title = _environment(folder), summary["experiment"]["title"]
+    makers = {
+        "md": lambda: _markdown(environment, title, sections),
+        "html": lambda: html_page(environment, title, sections, svgs),
+        "tex": lambda: latex_tables(sections),
+    }
+    texts = {folder / f"report.{one}": makers[one]() for one in formats}
+    for path, text in texts.items():
+        write_text(path, text)
+    return list(texts)
+
+
+def write_changes(before: Path, after: Path, out: Path) -> list[Path]:
+    """Write changes.md, changes.html and changes.json on what changed between two runs. Returns their paths."""
+    need_report_libraries()
+    found = changes(before, after)
+    title = f"{found['after']['folder']} against {found['before']['folder']}"
+    environment, sections = _environment(out), change_sections(found)
+    texts = {out / "changes.md": _markdown(environment, title, sections),
+             out / "changes.html": html_page(environment, title, sections, {})}  # fmt: skip
+    for path, text in texts.items():
+        write_text(path, text)
+    write_json(out / "changes.json", found)
+    return [*texts, out / "changes.json"]
 
 
 def need_report_libraries() -> None:
@@ -45,7 +82,31 @@ def need_report_libraries() -> None:
     require("matplotlib", "report")
 
 
+def _pictures(summary: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], dict[str, list[str]]]:
+    """The names of the pictures of each task, of its figures and of its costs, and the SVG that stands for each."""
+    images, cost_images, svgs = {}, {}, {}
+    for task in summary["experiment"]["tasks"]:
+        images[task["name"]] = f"{task['name']}.png"
+        svgs[images[task["name"]]] = svg_task(summary, task)
+        if cost := svg_cost(summary, task):
+            cost_images[task["name"]] = f"{task['name']}.cost.png"
+            svgs[cost_images[task["name"]]] = [cost]
+    return images, cost_images, svgs
+
+
+def _draw(summary: dict[str, Any], folder: Path) -> None:
+    for task in summary["experiment"]["tasks"]:
+        draw_task(summary, task, folder / f"{task['name']}.png")
+        draw_cost(summary, task, folder / f"{task['name']}.cost.png")
+
+
+def _markdown(environment: Any, title: str, sections: list[Section]) -> str:
+    text = environment.get_template("report.md.j2").render(title=title, sections=sections)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
 def _environment(folder: Path) -> Any:
+    """The templates and what they call; HTML is escaped unless it is marked as made here."""
     jinja2 = require("jinja2", "report")
     markup = require("markupsafe", "report").Markup
     environment = jinja2.Environment(
@@ -55,28 +116,19 @@ def _environment(folder: Path) -> Any:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
-    environment.filters["tex"] = _tex
-    environment.filters["inline"] = lambda text: markup(_inline(str(text)))
-    environment.filters["data_uri"] = lambda name: _data_uri(folder / name)
+    environment.filters |= {
+        "line": one_line,
+        "number_columns": number_columns,
+        "heading_md": heading_to_markdown,
+        "paragraph_md": paragraph_to_markdown,
+        "cell_md": cell_to_markdown,
+        "alt_md": lambda text: heading_to_markdown(text).replace("]", "\\]"),
+        "paragraph_html": lambda text: markup(paragraph_to_html(text)),
+        "cell_html": lambda text: markup(cell_to_html(text)),
+        "data_uri": lambda name: _data_uri(folder / name),
+    }
     return environment
-
-
-def _inline(text: str) -> str:
-    """The little markdown that sections use: **strong**, *emphasis*, `code`."""
-    text = html.escape(text)
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
-    text = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
-    return re.sub(r"(?<!\w)\*(?=\S)([^*]+)(?<=\S)\*(?!\w)", r"<em>\1</em>", text)
 
 
 def _data_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
-
-
-_TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
-        "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "—": "--"}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(char, char) for char in str(text).replace("**", "").replace("`", ""))
