@@ -1,4 +1,5 @@
 import itertools
+import json
 import re
 import warnings
 from xml.etree import ElementTree
@@ -102,14 +103,15 @@ def test_no_system_no_picture_of_costs(tmp_path):
 
 def test_svg_is_well_formed_named_escaped_and_without_ids_or_inline_style():
     summary, task = many(3)
-    summary["experiment"]["systems"][0]["name"] = "<script>&\"'"
-    for one in summary["scores"]:
-        one["system"] = one["system"].replace("system-0", "<script>&\"'")
-    for text in [*svg_task(summary, task), svg_cost(summary, task)]:
-        root = ElementTree.fromstring(text)
-        assert root.get("role") == "img" and len(root.get("aria-label")) > 20
-        assert not re.search(r"<script| id=| style=|href", text)
-        assert {one.get("class") for one in root} <= set(LIGHT)
+    summary = json.loads(json.dumps(summary).replace("system-0", "<script>&'"))
+    task["name"] = "<b>\""
+    for text, n in ((svg_task(summary, task), 2), (svg_cost(summary, summary["experiment"]["tasks"][0]), 1)):
+        pictures = list(ElementTree.fromstring(text))
+        assert len(pictures) == n
+        for one in pictures:
+            assert one.get("role") == "img" and len(one.get("aria-label")) > 20
+            assert {shape.get("class") for shape in one} <= set(LIGHT)
+        assert not re.search(r"<script|<b>| id=| style=|href", text)
 
 
 def test_png_is_the_same_each_time_and_shows_any_text_as_it_is(tmp_path):
@@ -127,12 +129,13 @@ def test_png_is_the_same_each_time_and_shows_any_text_as_it_is(tmp_path):
 
 def test_png_has_its_shapes_in_their_colours(tmp_path):
     image = pytest.importorskip("PIL.Image")
-    drawing = Drawing(100, 40, "x", (Rect(10, 10, 30, 20, "c1"), Dot(70, 20, 8, "c2"), Line(((0, 38), (100, 38)), "ink", 3)))
+    shapes = (Rect(10, 10, 30, 20, "c1"), Dot(70, 20, 8, "c2"), Line(((0, 38), (100, 38)), "ink", 3))
+    drawing = Drawing(100, 40, "x", shapes)
     write_png([drawing], tmp_path / "x.png")
     pixels = image.open(tmp_path / "x.png").convert("RGB")
 
     def at(x, y):  # half the space between pictures, then 1.5 pixels for one
-        return "#%02x%02x%02x" % pixels.getpixel((round((x + 12) * 1.5), round((y + 12) * 1.5)))
+        return "#" + bytes(pixels.getpixel((round((x + 12) * 1.5), round((y + 12) * 1.5)))).hex()
 
     assert (at(25, 20), at(70, 20), at(50, 38), at(90, 5)) == (LIGHT["c1"], LIGHT["c2"], LIGHT["ink"], LIGHT["page"])
 

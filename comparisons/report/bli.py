@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from comparisons.report.base import Section, Table, figure_text
+from comparisons.report.inline import plain
 
 
 def bli_section(summary: dict[str, Any]) -> Section:
@@ -37,6 +38,6 @@ def _examples(summary: dict[str, Any]) -> str:
     lines = []
     for one in summary["bli"]:
         if one.get("examples"):
-            told = ", ".join(f"{e['src']} → {e['trg']}" + ("" if e["right"] else " (wrong)") for e in one["examples"])
+            told = ", ".join(f"{plain(e['src'])} → {plain(e['trg'])}" + ("" if e["right"] else " (wrong)") for e in one["examples"])
             lines.append(f"{summary['experiment']['source']}-{one['lang']}: {told}")
     return "Examples, test words at even distances through the lexicon, nearest word by CSLS: " + "; ".join(lines) + "."

@@ -28,4 +28,4 @@ def _this_run(claim: Claim, summary: dict[str, Any]) -> str:
     sentence = measured(claim, summary)
     if sentence is not None:
         return sentence
-    return f"not measured; try `{claim.probe}`" if claim.probe else ABSENT
+    return f"not measured; try {claim.probe}" if claim.probe else ABSENT

@@ -11,7 +11,8 @@ from comparisons.report.values import number_columns
 
 _LONG = 40  # characters; a column with a longer cell breaks its lines
 _WIDE = 130  # characters of a row; a wider table stands sideways
-_ROWS = 40  # of a table; a longer one goes on in another, for a float cannot go on over pages
+_LINES = 40  # of a table; a longer one goes on in another, for a float cannot go on over pages
+_PER_LINE = 28  # characters of a line of a column that breaks its lines
 _HEAD = r"""% Tables of a report, for \input{report}. Needs \usepackage{booktabs}. With graphicx a table wider than the
 % page is shrunk to it, with rotating a very wide one stands sideways. Letters outside Latin need XeLaTeX or LuaLaTeX.
 \providecommand{\resizebox}[3]{#3}
@@ -31,12 +32,29 @@ def _tables(section: Section, name: str) -> Iterator[str]:
     if section.table is None:
         return
     comments = [f"% {paragraph_to_text(text)}\n" for text in (*section.paragraphs, section.note) if text]
-    yield "".join(comments) + _table(section.table, 0, cell_to_tex(section.heading), name)
-    for i in range(_ROWS, len(section.table.rows), _ROWS):
-        yield _table(section.table, i, f"{cell_to_tex(section.heading)} (continued)", f"{name}-{i // _ROWS + 1}")
+    caption = cell_to_tex(section.heading)
+    for number, rows in enumerate(_pieces(section.table), start=1):
+        if number == 1:
+            yield "".join(comments) + _table(section.table, rows, caption, name)
+        else:
+            yield _table(section.table, rows, f"{caption} (continued)", f"{name}-{number}")
 
 
-def _table(table: Table, first_row: int, caption: str, label: str) -> str:
+def _pieces(table: Table) -> list[list[list[str]]]:
+    """The rows in pieces that a page holds; one piece for a table without rows."""
+    pieces: list[list[list[str]]] = [[]]
+    taken = 0
+    for row in table.rows:
+        lines = max(-(-len(cell) // _PER_LINE) if len(cell) > _LONG else 1 for cell in row)
+        if taken + lines > _LINES and pieces[-1]:
+            pieces.append([])
+            taken = 0
+        pieces[-1].append(row)
+        taken += lines
+    return pieces
+
+
+def _table(table: Table, rows: Sequence[Sequence[str]], caption: str, label: str) -> str:
     begin, end = _float(table)
     lines = [
         begin,
@@ -48,7 +66,7 @@ def _table(table: Table, first_row: int, caption: str, label: str) -> str:
         r"\toprule",
         _row(table.header),
         r"\midrule",
-        *[_row(row) for row in table.rows[first_row : first_row + _ROWS]],
+        *[_row(row) for row in rows],
         r"\bottomrule",
         r"\end{tabular}}",
         end,

@@ -29,13 +29,13 @@ class Part:
 
     section: Section
     id: str  # the anchor that the contents lead to
-    svgs: list[Any]  # its picture, in one or several <svg> elements; empty where it has none, or a PNG
+    svg: Any  # its picture as HTML; empty where it has none, or a PNG alone
     is_number: list[bool]  # a column
     rows: list[list[Any]]  # cells, as HTML
 
 
-def html_page(environment: Any, title: str, sections: Sequence[Section], svgs: Mapping[str, Sequence[str]]) -> str:
-    """The page; `svgs` gives the pictures that stand for a PNG, by its name."""
+def html_page(environment: Any, title: str, sections: Sequence[Section], svgs: Mapping[str, str]) -> str:
+    """The page; `svgs` gives the picture as HTML that stands for a PNG, by its name."""
     markup = require("markupsafe", "report").Markup
     style, script = style_text(), files("comparisons.report").joinpath("report.js").read_text("utf-8")
     template = environment.get_template("report.html.j2")
@@ -61,13 +61,13 @@ def style_text() -> str:
             + files("comparisons.report").joinpath("report.css").read_text("utf-8"))  # fmt: skip
 
 
-def _parts(sections: Sequence[Section], svgs: Mapping[str, Sequence[str]], markup: Any) -> list[Part]:
+def _parts(sections: Sequence[Section], svgs: Mapping[str, str], markup: Any) -> list[Part]:
     parts: list[Part] = []
     for section, name in zip(sections, slugs([section.heading for section in sections]), strict=True):
-        pictures = [markup(one) for one in svgs.get(section.image or "", ())]
+        svg = markup(svgs.get(section.image or "", ""))
         is_number = number_columns(section.table) if section.table else []
         rows = _rows(section.table, is_number, markup) if section.table else []
-        parts.append(Part(section, name, pictures, is_number, rows))
+        parts.append(Part(section, name, svg, is_number, rows))
     return parts
 
 

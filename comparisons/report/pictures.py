@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ def draw_task(summary: dict[str, Any], task: dict[str, Any], path: Path) -> None
     write_png(panels(summary, task), path)
 
 
-def svg_task(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
-    """The same as <svg> elements, one a language."""
-    return [as_svg(one) for one in panels(summary, task)]
+def svg_task(summary: dict[str, Any], task: dict[str, Any]) -> str:
+    """The same for an HTML page: an <svg> a language, side by side where there is room."""
+    return '<div class="panels">\n' + "\n".join(as_svg(one) for one in panels(summary, task)) + "\n</div>"
 
 
 def draw_cost(summary: dict[str, Any], task: dict[str, Any], path: Path) -> bool:
@@ -30,6 +31,9 @@ def draw_cost(summary: dict[str, Any], task: dict[str, Any], path: Path) -> bool
 
 
 def svg_cost(summary: dict[str, Any], task: dict[str, Any]) -> str:
-    """The same as an <svg> element; empty for a task where no system ran."""
+    """The same for an HTML page, in a box that scrolls; empty for a task where no system ran."""
     drawing = scatter(summary, task)
-    return "" if drawing is None else as_svg(drawing)
+    if drawing is None:
+        return ""
+    label = html.escape(f"Picture: {task['name']}, score against cost")
+    return f'<div class="scroll" role="group" tabindex="0" aria-label="{label}">\n{as_svg(drawing)}\n</div>'

@@ -26,6 +26,7 @@ from comparisons.report.claims import claims_section
 from comparisons.report.cost import cost_section, front_sections
 from comparisons.report.details import sections_for as detail_sections
 from comparisons.report.differences import difference_section, seed_section
+from comparisons.report.inline import plain
 from comparisons.report.published import published_section
 
 
@@ -148,14 +149,14 @@ def _scores(summary: dict[str, Any], task: dict[str, Any], image: str | None) ->
 def _warnings(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
     """Failed seeds, what looks like a mistake, and systems that could not be run at all."""
     found = [
-        f"**To be checked**: {score['system']}, {score['lang']}: {flag}."
+        f"**To be checked**: {score['system']}, {score['lang']}: {plain(flag)}."
         for score in summary["scores"]
         if score["task"] == task["name"]
         for flag in score["flags"]
     ]
     reasons = {one["system"]: one["why"] for one in summary["missing"]
                if one["task"] == task["name"] and len(one["why"]) >= LONG_REASON}  # fmt: skip
-    return found + [f"**{system} was not run**: {why}." for system, why in reasons.items()]
+    return found + [f"**{system} was not run**: {plain(why)}." for system, why in reasons.items()]
 
 
 def _test_sizes(summary: dict[str, Any], task: dict[str, Any]) -> str:

@@ -36,7 +36,8 @@ def _one(found: re.Match[str]) -> float:
 def number_columns(table: Table) -> list[bool]:
     """For each column, whether half of its different cells are numbers; those without a letter or digit do not count.
 
-    A reason ("no vectors") may stand in many rows of a column of figures. The first column names the rows: it is never one of numbers.
+    A reason ("no vectors") may stand in many rows of a column of figures. The first column names the rows: it is
+    never one of numbers.
     """
     return [i > 0 and _is_numbers([row[i] for row in table.rows]) for i in range(len(table.header))]
 

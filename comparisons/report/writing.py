@@ -82,15 +82,16 @@ def need_report_libraries() -> None:
     require("matplotlib", "report")
 
 
-def _pictures(summary: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], dict[str, list[str]]]:
-    """The names of the pictures of each task, of its figures and of its costs, and the SVG that stands for each."""
+def _pictures(summary: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The names of the pictures of each task, of its figures and of its costs, and the SVG that stands
+    for each."""
     images, cost_images, svgs = {}, {}, {}
     for task in summary["experiment"]["tasks"]:
         images[task["name"]] = f"{task['name']}.png"
         svgs[images[task["name"]]] = svg_task(summary, task)
         if cost := svg_cost(summary, task):
             cost_images[task["name"]] = f"{task['name']}.cost.png"
-            svgs[cost_images[task["name"]]] = [cost]
+            svgs[cost_images[task["name"]]] = cost
     return images, cost_images, svgs
 
 
