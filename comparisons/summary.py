@@ -12,6 +12,7 @@ from typing import Any
 
 from baselines.corpora import read_items
 from baselines.predictions import PredictionSet
+from comparisons.across import across_languages
 from comparisons.details import details_of
 from comparisons.executor import Cell, Run, read_cell
 from comparisons.experiment import Task, read_parts
@@ -77,6 +78,7 @@ def summarize(run: Run, command: str) -> dict[str, Any]:
         "bli": list(_bli(run)),
         "details": {task.name: _details(run, task) for task in experiment.tasks},
     }  # fmt: skip
+    summary["across"] = across_languages(summary, run)
     write_json(run.out / SUMMARY, summary)
     return summary
 

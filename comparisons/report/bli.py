@@ -38,6 +38,7 @@ def _examples(summary: dict[str, Any]) -> str:
     lines = []
     for one in summary["bli"]:
         if one.get("examples"):
-            told = ", ".join(f"{plain(e['src'])} → {plain(e['trg'])}" + ("" if e["right"] else " (wrong)") for e in one["examples"])
+            told = ", ".join(f"{plain(e['src'])} → {plain(e['trg'])}" + ("" if e["right"] else " (wrong)")
+                             for e in one["examples"])  # fmt: skip
             lines.append(f"{summary['experiment']['source']}-{one['lang']}: {told}")
     return "Examples, test words at even distances through the lexicon, nearest word by CSLS: " + "; ".join(lines) + "."

@@ -7,6 +7,7 @@ from typing import Any
 
 from baselines.corpora import NOUNS
 from baselines.metrics import MAIN_METRIC, METRIC_NAMES, OTHER_METRICS
+from comparisons.report.across import sections as across_sections
 from comparisons.report.answer import answer
 from comparisons.report.base import (
     ABSENT,
@@ -50,6 +51,8 @@ def sections_of(
         sections += detail_sections(summary["details"].get(task["name"], {}), task, experiment["source"])
     if summary["bli"]:
         sections.append(bli_section(summary))
+    if summary.get("across"):
+        sections += across_sections(summary["across"], summary)
     sections += probes
     claims = claims_section(summary)
     sections += [claims] if claims else []
