@@ -27,9 +27,9 @@ def cost_section(summary: dict[str, Any]) -> Section:
          "all threads together, in brackets. Parameters of a static system do not count its word vectors, files do: "
          "what has to be on the disk to predict one language. Peak memory is of the whole process, libraries and "
          "other systems' vectors included, the higher of training and prediction. Energy of training one model and "
-         f"predicting all languages is an estimate: {WATTS_PER_CORE:.0f} W a busy core and {WATTS_PER_GIB} W a GiB held "
-         "(Lannelongue et al. 2021, a core whose kind is unknown), no GPU and no cooling counted. All training and "
-         f"prediction of this run, over all seeds: {seconds_text(total)}. Machine: {summary['machine']}."],
+         f"predicting all languages is an estimate: {WATTS_PER_CORE:.0f} W a busy core and {WATTS_PER_GIB} W a GiB "
+         "held (Lannelongue et al. 2021, a core whose kind is unknown), no GPU and no cooling counted. All training "
+         f"and prediction of this run, over all seeds: {seconds_text(total)}. Machine: {summary['machine']}."],
         Table(HEADER, rows),
     )  # fmt: skip
 
