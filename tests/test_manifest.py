@@ -158,7 +158,10 @@ def test_the_experiment_that_ships_is_in_the_manifest():
         targets = [lang for lang in system.get("languages", []) if lang != experiment["source"]]
         if "vectors" in system:
             names |= {system["vectors"].format(lang=lang) for lang in system["languages"]}
-            names |= {system[key].format(lang=lang) for key in ("lexicon", "bli") for lang in targets}
+            names |= {system[key].format(lang=lang) for key in ("lexicon", "bli") if key in system for lang in targets}
+        if "translations" in system.get("translate", {}):
+            translate = system["translate"]
+            names |= {translate["translations"].format(lang=lang) for lang in translate["languages"]}
     used = {file.name for file in select(read_manifest(), used_by="wikiann-xnli")}
     assert names <= used
 
