@@ -188,7 +188,7 @@ def test_claims_of_the_runs_tasks_with_what_it_measured():
     assert section.table.header == ["claim", "verdict", "what the sources say", "this run"]
     lost = rows["From English to German about 5 points are lost, to Japanese about 20."]
     assert lost[2] == "xnli: 10.0 [9.0, 11.0] (s) points lost from en to de."
-    assert rows["Languages are aligned because they share subwords."][2].endswith("try `xlembed probe vocabulary`")
+    assert rows["Languages are aligned because they share subwords."][2].endswith("try xlembed probe vocabulary")
     assert rows["mBERT reaches 65.4 on XNLI, zero-shot."][2] == ABSENT
     assert not any("WikiAnn, over 40" in text for text in rows)
 
