@@ -179,15 +179,14 @@ class Run:
             if system.type != "predictions":  # what reading a file takes is not what making it took
                 cost |= train_cost | _told("predict", usage)
                 cost |= {"disk_bytes": sum(bytes_of(path) for path in {folder, *runner.inputs(cell.lang)})}
-            settings = {
-                "key": cell.key,
-                "system_type": system.type,
-                "train": [part.describe() for part in task.train],
-                "dev": [part.describe() for part in task.dev],
-                "n_train": len(train),
-                "n_dev": len(dev),
-                **model.about,
-            }
+            settings = {"key": cell.key, "system_type": system.type, **model.about}
+            if system.type != "predictions":  # how those were trained is not known here
+                settings |= {
+                    "train": [part.describe() for part in task.train],
+                    "dev": [part.describe() for part in task.dev],
+                    "n_train": len(train),
+                    "n_dev": len(dev),
+                }
             run = RunSettings(task.name, task.kind, system.name, cell.lang, "test", seed, settings, cost, versions())
             write_predictions(cell.path, make_predictions(run, items, predicted))
 

@@ -22,7 +22,7 @@ from comparisons.significance import ALPHA, approximate_randomisation, holm, mcn
 from xlembed.bootstrap import bca_interval, interval, left_out_sums, resampled_sums
 from xlembed.errors import InputError
 from xlembed.files import write_json
-from xlembed.types import Bools1d, Floats1d, Floats2d
+from xlembed.types import Bools1d, Floats1d, Floats2d, Ints1d
 
 N_RESAMPLES = 10_000
 FAR_UNDER = 0.75  # of the seeds' median: a seed with less is named
@@ -112,7 +112,8 @@ def score_systems(systems: Sequence[Sequence[PredictionSet]]) -> list[Resampled]
     """
     _check_gold(systems)
     first = systems[0][0]
-    groups = next((p.groups for seeds in systems for p in seeds if p.groups is not None), None)
+    named = next((p.groups for seeds in systems for p in seeds if p.groups is not None), None)
+    groups = None if named is None else np.unique(named, return_inverse=True)[1]
     kind = first.run.kind
     counts = [[_by_group(item_counts(kind, p.gold, p.predicted), groups) for p in seeds] for seeds in systems]
     sums = resampled_sums(np.concatenate([c for seeds in counts for c in seeds], axis=1), N_RESAMPLES)
@@ -137,11 +138,11 @@ def _check_gold(systems: Sequence[Sequence[PredictionSet]]) -> None:
             )
 
 
-def _by_group(counts: Floats2d, groups: list[int] | None) -> Floats2d:
+def _by_group(counts: Floats2d, groups: Ints1d | None) -> Floats2d:
     """Counts summed over the items of each group."""
     if groups is None:
         return counts
-    summed = np.zeros((max(groups) + 1, counts.shape[1]), dtype=counts.dtype)
+    summed = np.zeros((groups.max() + 1, counts.shape[1]), dtype=counts.dtype)
     np.add.at(summed, groups, counts)
     return summed
 

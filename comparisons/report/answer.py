@@ -9,10 +9,13 @@ from comparisons.report.base import SHORT_METRIC, average_of, differences_of, se
 
 
 def answer(summary: dict[str, Any], task: dict[str, Any]) -> str | None:
-    """The best static system against the best encoder by the mean of the targets; None where a family is absent."""
+    """The best static system against the best encoder by the mean of the targets; None where a family is absent.
+
+    Systems that saw labels of the target are left out: they are what transfer is held against.
+    """
     means = average_of(summary, task)
     families = {family: [s["name"] for s in summary["experiment"]["systems"]
-                         if s["type"] == family and s["name"] in means["systems"]]
+                         if s["type"] == family and not s.get("own_models") and s["name"] in means["systems"]]
                 for family in ("static", "encoder")}  # fmt: skip
     if not all(families.values()):
         return None
@@ -24,8 +27,8 @@ def answer(summary: dict[str, Any], task: dict[str, Any]) -> str | None:
             f"({encoder})")  # fmt: skip
     costs = [total_cost(summary, task["name"], name, [summary["experiment"]["source"], *means["targets"]])
              for name in (static, encoder)]  # fmt: skip
-    if all(costs):
-        what = "processor time" if costs[0].is_cpu and costs[1].is_cpu else "time"
+    if all(costs) and costs[0].is_cpu == costs[1].is_cpu:
+        what = "processor time" if costs[0].is_cpu else "time"
         share = 100 * costs[0].seconds / max(costs[1].seconds, 1e-9)
         text += (f", at {share:.0f} % of its {what} ({seconds_text(costs[0].seconds)} against "
                  f"{seconds_text(costs[1].seconds)}, training and prediction)")  # fmt: skip

@@ -85,6 +85,11 @@ def _is_clear(one: dict[str, Any]) -> bool:
     return apart and one["p_holm"] <= ALPHA
 
 
+def trains_each(system: dict[str, Any]) -> bool:
+    """Whether a system trains a model for each language: translate-train, and training on the target's own data."""
+    return (system.get("translate") or {}).get("direction") == "train" or system.get("own_models", False)
+
+
 class TotalCost(NamedTuple):
     """Seconds to train one seed and to predict some languages."""
 
@@ -102,5 +107,5 @@ def total_cost(summary: dict[str, Any], task: str, system: str, langs: list[str]
         return None
     training = [cost[f"train{middle}"] for cost in costs]
     facts = next(one for one in summary["experiment"]["systems"] if one["name"] == system)
-    each = (facts.get("translate") or {}).get("direction") == "train" or facts.get("own_models", False)
+    each = trains_each(facts)
     return TotalCost((sum(training) if each else training[0]) + sum(cost[f"predict{middle}"] for cost in costs), is_cpu)

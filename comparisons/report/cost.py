@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from comparisons.cost import WATTS_PER_CORE, WATTS_PER_GIB, energy_wh
-from comparisons.report.base import ABSENT, Section, Table, seconds_text
+from comparisons.report.base import ABSENT, Section, Table, seconds_text, trains_each
 from comparisons.report.pareto import cost_points, cost_unit, pareto, shared_targets
 
 HEADER = ["task", "system", "parameters", "trained", "files", "training", "prediction", "peak memory", "items a second",
@@ -19,11 +19,12 @@ def cost_section(summary: dict[str, Any]) -> Section:
         for system in summary["experiment"]["systems"]:
             scores = [s for s in summary["scores"] if s["task"] == task["name"] and s["system"] == system["name"]]
             if scores:
-                rows.append([task["name"], system["name"], *_cells(scores)])
-                total += _all_seeds(scores)
+                each = trains_each(system)
+                rows.append([task["name"], system["name"], *_cells(scores, each)])
+                total += _all_seeds(scores, each)
     return Section(
         "Cost",
-        ["Seconds of one seed (mean over seeds), all languages of the task together for prediction; processor time, "
+        ["Seconds of one seed (mean over seeds), all languages of the task together; processor time, "
          "all threads together, in brackets. Parameters of a static system do not count its word vectors, files do: "
          "what has to be on the disk to predict one language. Peak memory is of the whole process, libraries and "
          "other systems' vectors included, the higher of training and prediction. Energy of training one model and "
@@ -34,27 +35,28 @@ def cost_section(summary: dict[str, Any]) -> Section:
     )  # fmt: skip
 
 
-def _cells(scores: list[dict[str, Any]]) -> list[str]:
+def _cells(scores: list[dict[str, Any]], each: bool) -> list[str]:
     costs = [score["cost"] for score in scores]
     first = costs[0]
-    predict = sum(cost.get("predict_seconds", 0.0) for cost in costs)
+    predict = _sum(costs, "predict_seconds")
+    trained = costs if each else costs[:1]
     items = sum(score["n_items"] for score in scores)
     return [
         _millions(first, "n_parameters"),
         _millions(first, "n_trained"),
         _bytes(max((cost.get("disk_bytes", 0) for cost in costs), default=0)),
-        _time(first.get("train_seconds"), first.get("train_cpu_seconds")),
+        _time(_sum(trained, "train_seconds"), _sum(trained, "train_cpu_seconds")),
         _time(predict, _sum(costs, "predict_cpu_seconds")),
         _bytes(max(max(cost.get("train_peak_bytes", 0), cost.get("predict_peak_bytes", 0)) for cost in costs)),
-        f"{items / predict:,.0f}" if predict >= 0.05 else ABSENT,
-        _energy(costs, predict),
+        f"{items / predict:,.0f}" if predict is not None and predict >= 0.05 else ABSENT,
+        _energy(costs, trained, predict),
     ]
 
 
-def _all_seeds(scores: list[dict[str, Any]]) -> float:
-    first = scores[0]["cost"]
+def _all_seeds(scores: list[dict[str, Any]], each: bool) -> float:
+    trained = sum(score["cost"].get("train_seconds", 0.0) for score in (scores if each else scores[:1]))
     predict = sum(score["cost"].get("predict_seconds", 0.0) for score in scores)
-    return (first.get("train_seconds", 0.0) + predict) * len(scores[0]["by_seed"])
+    return (trained + predict) * len(scores[0]["by_seed"])
 
 
 def _millions(cost: dict[str, Any], key: str) -> str:
@@ -75,19 +77,20 @@ def _bytes(n: float) -> str:
     return f"{n / 1e6:,.0f} MB" if n >= 1e6 else ABSENT
 
 
-def _energy(costs: list[dict[str, Any]], predict: float) -> str:
+def _energy(costs: list[dict[str, Any]], trained: list[dict[str, Any]], predict: float | None) -> str:
     needed = ("train_seconds", "train_cpu_seconds", "train_peak_bytes", "predict_peak_bytes")
-    if not all(key in costs[0] for key in needed):
+    if predict is None or not all(key in cost for cost in costs for key in needed):
         return ABSENT
-    cpu = costs[0]["train_cpu_seconds"] + (_sum(costs, "predict_cpu_seconds") or 0.0)
+    cpu = (_sum(trained, "train_cpu_seconds") or 0.0) + (_sum(costs, "predict_cpu_seconds") or 0.0)
     peak = max(costs[0]["train_peak_bytes"], costs[0]["predict_peak_bytes"])
-    hours = energy_wh(cpu, costs[0]["train_seconds"] + predict, peak)
+    hours = energy_wh(cpu, (_sum(trained, "train_seconds") or 0.0) + predict, peak)
     return f"{hours:.1f} Wh" if hours >= 0.05 else ABSENT
 
 
 def front_sections(summary: dict[str, Any], images: dict[str, str]) -> list[Section]:
     """Score against cost, a picture a task, and when the cheaper system is the right choice."""
-    return [_front(summary, task, images.get(task["name"])) for task in summary["experiment"]["tasks"]]
+    return [_front(summary, task, images.get(task["name"])) for task in summary["experiment"]["tasks"]
+            if cost_points(summary, task)]  # fmt: skip
 
 
 def _front(summary: dict[str, Any], task: dict[str, Any], image: str | None) -> Section:
