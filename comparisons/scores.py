@@ -7,6 +7,7 @@ figure over seeds is the mean of the seeds' figures on the same resample.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from baselines.metrics import MAIN_METRIC, METRIC_NAMES, item_counts, scores_of
 from baselines.predictions import PredictionSet
 from comparisons.label_names import remarks
 from comparisons.signatures import signature_line, unlike, why_not_comparable
-from comparisons.significance import ALPHA, approximate_randomisation, holm, mcnemar, over_seeds
+from comparisons.significance import ALPHA, N_SHUFFLES, approximate_randomisation, holm, mcnemar, over_seeds
 from xlembed.bootstrap import bca_interval, interval, left_out_sums, resampled_sums
 from xlembed.errors import InputError
 from xlembed.files import write_json
@@ -225,7 +226,7 @@ def _flags(predictions: Sequence[PredictionSet], by_seed: dict[str, dict[str, fl
 # ---- between systems
 
 
-def difference(one: Resampled, other: Resampled) -> Difference:
+def difference(one: Resampled, other: Resampled, n_shuffles: int = N_SHUFFLES) -> Difference:
     """Paired difference on one language: both were resampled with the same items.
 
     Raises InputError, with the reason, where the two scores answer different questions.
@@ -242,7 +243,7 @@ def difference(one: Resampled, other: Resampled) -> Difference:
         a.task, a.lang, a.system, b.system,
         Figure(value, ends.low, ends.high),
         _figure(value, both) if several else None,
-        approximate_randomisation(one.rows, other.rows, _main_of(a.kind)),
+        approximate_randomisation(one.rows, other.rows, _main_of(a.kind), n_shuffles),
         None,
         mcnemar(one.right, other.right) if one.right is not None and other.right is not None else None,
         unlike(asdict(a), asdict(b)),
@@ -251,6 +252,11 @@ def difference(one: Resampled, other: Resampled) -> Difference:
 
 def _main_of(kind: str) -> Callable[[Floats2d], Floats1d]:
     return lambda sums: scores_of(kind, sums)[MAIN_METRIC[kind]]
+
+
+def shuffles_for(n_differences: int) -> int:
+    """So many that the smallest possible p, corrected for a table of differences, is at most half the level."""
+    return max(N_SHUFFLES, math.ceil(2 * n_differences / ALPHA))
 
 
 def corrected(differences: Sequence[Difference]) -> list[Difference]:

@@ -24,6 +24,7 @@ from comparisons.scores import (
     mean_difference,
     mean_figure,
     score_systems,
+    shuffles_for,
     transfer_gap,
     write_score,
 )
@@ -123,12 +124,13 @@ def _predictions(cells: Sequence[Cell]) -> list[PredictionSet]:
 
 def _differences(run: Run, task: Task, scored: Scored) -> list[Difference]:
     """Every pair of systems in every language, the later of the experiment file minus the earlier."""
-    return [
-        difference(scored[task.name, later, lang], scored[task.name, earlier, lang])
+    pairs = [
+        (scored[task.name, later, lang], scored[task.name, earlier, lang])
         for lang in run.experiment.languages(task)
         for earlier, later in combinations([s.name for s in run.experiment.systems
                                             if (task.name, s.name, lang) in scored], 2)
     ]  # fmt: skip
+    return [difference(later, earlier, shuffles_for(len(pairs))) for later, earlier in pairs]
 
 
 def _averages(run: Run, task: Task, scored: Scored) -> dict[str, Any]:

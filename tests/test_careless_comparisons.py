@@ -8,7 +8,7 @@ import pytest
 
 from baselines.corpora import NLI_LABELS, SentencePair
 from baselines.predictions import RunSettings, make_predictions, read_predictions, write_predictions
-from comparisons.scores import corrected, difference, score_cells, score_systems
+from comparisons.scores import corrected, difference, score_cells, score_systems, shuffles_for
 from xlembed.errors import InputError
 
 PAIRS = [SentencePair(f"p{i}", f"h{i}", NLI_LABELS[i % 3]) for i in range(300)]
@@ -123,3 +123,17 @@ def test_a_seed_that_failed_is_named():
     assert any("far under the others" in flag for flag in score_cells(seeds).score.flags)
     assert any("collapsed in training" in flag for flag in score_cells([predict(collapsed=True)]).score.flags)
     assert asdict(score_cells(seeds).score)["seed_median"] > 70
+
+
+@pytest.mark.parametrize("n", [1, 250, 600, 5000])
+def test_a_large_table_can_still_find_a_difference(n):
+    smallest = 1 / (shuffles_for(n) + 1)
+    assert n * smallest <= 0.05
+
+
+def test_groups_may_have_any_numbers():
+    plain = make_predictions(predict().run, [replace(p, premise=f"p{i // 3}") for i, p in enumerate(PAIRS)],
+                             predict().predicted)  # fmt: skip
+    odd = replace(plain, groups=[10**11 + 1000 * group for group in plain.groups])
+    found, expected = score_cells([odd]).score, score_cells([plain]).score
+    assert found.main == expected.main and "over 100 groups" in found.signature["interval"]

@@ -65,12 +65,17 @@ def sections_of(
 def _how_trained(experiment: dict[str, Any]) -> str:
     """Where the labels came from, and which systems met the other languages in translation."""
     source = experiment["source"]
+    if not any(len(task["languages"]) > 1 for task in experiment["tasks"]):
+        return f"Every system here was trained and tested on labelled data in **{source}**: nothing is transferred."
     told = (f"Every system here was trained on labelled data in **{source}** alone and then run, unchanged, on "
             "test sets in other languages (zero-shot transfer)")  # fmt: skip
     ways = {"train": f"on that data translated into each language ({source} dev data with it)",
             "train-all": "on that data and its translations together",
             "test": f"as it is, on test items translated into {source}"}  # fmt: skip
-    found = [f"{one['name']} {ways[one['translate']['direction']]} (route {one['translate']['route']})"
+    found = [f"{one['name']} on labelled data of the target itself" for one in experiment["systems"]
+             if one.get("own_models")]
+    found += [f"{one['name']}, made elsewhere" for one in experiment["systems"] if one["type"] == "predictions"]
+    found += [f"{one['name']} {ways[one['translate']['direction']]} (route {one['translate']['route']})"
              for one in experiment["systems"] if one.get("translate")]  # fmt: skip
     return told + (f", but for: {'; '.join(found)}." if found else ".")
 
