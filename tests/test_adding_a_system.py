@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from baselines.predictions import RunSettings, read_predictions
 from comparisons.cli import compare
-from comparisons.experiment import SYSTEM_TYPES
 from comparisons.resolving import POCKET
 from comparisons.score_cli import score
 from xlembed.errors import InputError
@@ -99,7 +98,6 @@ def test_the_programs_are_short():
             assert len([line for line in text.splitlines() if line.strip()]) <= 20, name
 
 
-@pytest.mark.skipif("predictions" not in SYSTEM_TYPES, reason="experiment files do not know the type yet")
 def test_the_experiment_has_their_system_in_its_report(folder):
     for command in commands():
         run(command)

@@ -105,7 +105,11 @@ def total_cost(summary: dict[str, Any], task: str, system: str, langs: list[str]
     middle = "_cpu_seconds" if is_cpu else "_seconds"
     if not costs or not all(f"train{middle}" in cost and f"predict{middle}" in cost for cost in costs):
         return None
-    training = [cost[f"train{middle}"] for cost in costs]
     facts = next(one for one in summary["experiment"]["systems"] if one["name"] == system)
-    each = trains_each(facts)
-    return TotalCost((sum(training) if each else training[0]) + sum(cost[f"predict{middle}"] for cost in costs), is_cpu)
+    return TotalCost(seconds_of(facts, costs, middle), is_cpu)
+
+
+def seconds_of(system: dict[str, Any], costs: list[dict[str, Any]], middle: str) -> float:
+    """Seconds to train and to predict, from a cost a language; `middle` is _seconds or _cpu_seconds."""
+    training = [cost[f"train{middle}"] for cost in costs]
+    return (sum(training) if trains_each(system) else training[0]) + sum(cost[f"predict{middle}"] for cost in costs)

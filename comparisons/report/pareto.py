@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from baselines.metrics import MAIN_METRIC
-from comparisons.report.base import average_of, score_of
+from comparisons.report.base import average_of, score_of, seconds_of
 
 
 class Point(NamedTuple):
@@ -43,7 +43,8 @@ def cost_points(summary: dict[str, Any], task: dict[str, Any]) -> list[Point]:
     for system, scores in _ran(summary, task):
         if all(_has(score["cost"], middle) for score in scores):
             name = system["name"]
-            points.append(Point(name, _seconds(system, scores, middle), _score(summary, task, name)))
+            cost = seconds_of(system, [score["cost"] for score in scores], middle)
+            points.append(Point(name, cost, _score(summary, task, name)))
     return points
 
 
@@ -85,9 +86,3 @@ def _middle(summary: dict[str, Any], task: dict[str, Any]) -> str:
 
 def _has(cost: dict[str, Any], middle: str) -> bool:
     return f"train{middle}" in cost and f"predict{middle}" in cost
-
-
-def _seconds(system: dict[str, Any], scores: Sequence[dict[str, Any]], middle: str) -> float:
-    training = [score["cost"][f"train{middle}"] for score in scores]
-    each = (system.get("translate") or {}).get("direction") == "train" or system.get("own_models", False)
-    return (sum(training) if each else training[0]) + sum(score["cost"][f"predict{middle}"] for score in scores)
