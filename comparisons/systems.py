@@ -131,6 +131,11 @@ class StaticRunner(ZeroShot):
         template = self.system.lexicon
         return lambda lang: IDENTICAL if template == IDENTICAL else resolve(template.format(lang=lang))
 
+    def _space_settings(self) -> dict[str, Any]:
+        system = self.system
+        return {"vectors": system.vectors, "lexicon": system.lexicon, "mapping": system.mapping,
+                "n_words": system.n_words, "steps": " ".join(self.space.steps)}  # fmt: skip
+
     def why_not(self, lang: str) -> str | None:
         return None if lang in self.system.languages else "no vectors"
 
@@ -165,7 +170,9 @@ class StaticRunner(ZeroShot):
                 "n_parameters": trained.n_parameters,
                 "n_trained": trained.n_parameters,
             },
-            {"model": self.system.models[kind].name, "dev": trained.curve.dev, "best_epoch": trained.curve.best_epoch,
+            {"model": self.system.models[kind].name,
+             "settings": self._space_settings() | asdict(self.system.settings[kind]),
+             "dev": trained.curve.dev, "best_epoch": trained.curve.best_epoch,
              "words": len(features.vectors), "dim": features.vectors.dim},
         )  # fmt: skip
 
