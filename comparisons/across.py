@@ -118,9 +118,8 @@ def _ranking(summary: dict[str, Any], task: dict[str, Any]) -> list[dict[str, An
 
 
 def _is_apart(average: dict[str, Any], one: str, other: str) -> bool:
-    """Whether 0 is outside the interval of the difference of two means."""
-    figure = next(d["figure"] for d in average["differences"] if {d["system"], d["other"]} == {one, other})
-    return figure["low"] > 0 or figure["high"] < 0
+    """Whether 0 is outside the intervals of the difference of two means."""
+    return next(d["is_clear"] for d in average["differences"] if {d["system"], d["other"]} == {one, other})
 
 
 def _spread(summary: dict[str, Any], task: dict[str, Any], system: str, targets: list[str]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from baselines.predictions import PredictionSet, read_predictions
-from comparisons.scores import Difference, corrected, difference, score_cells
+from comparisons.scores import Difference, corrected, difference, score_systems
+from comparisons.signatures import why_not_comparable
 from comparisons.summary import read_summary
 from xlembed.errors import InputError
 
@@ -28,11 +29,16 @@ def changes(before: Path, after: Path) -> dict[str, Any]:
     old, new = _scores(before), _scores(after)
     pairs, refused = [], []
     for key in (key for key in new if key in old):
-        scored = [score_cells(_predictions(folder, found[key])) for folder, found in ((before, old), (after, new))]
+        why = why_not_comparable(old[key], new[key])
+        predictions = [_predictions(before, old[key]), _predictions(after, new[key])]
         try:
-            pairs.append((key, *scored, difference(scored[1], scored[0])))
+            if why is not None:
+                raise InputError(f"scored against {why}")
+            one, other = score_systems(predictions)  # together, on the same resamples
         except InputError as err:
-            refused.append(_named(key) | {"why": str(err).partition(": ")[2]})
+            refused.append(_named(key) | {"why": str(err)})
+        else:
+            pairs.append((key, one, other, difference(other, one)))
     by_task: dict[str, list[Difference]] = {}
     for key, _, _, change in pairs:
         by_task.setdefault(key[0], []).append(change)

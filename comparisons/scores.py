@@ -73,6 +73,7 @@ class Difference:
     figure: Figure  # over items
     with_seeds: Figure | None = None  # over items and seeds, None where neither has several
     p: float = 1.0  # approximate randomisation
+    p_is_bound: bool = False  # no shuffle came near: p is the least that so many shuffles can give
     p_holm: float | None = None  # corrected for all differences of the task
     mcnemar: float | None = None  # labels, one seed each
     notes: list[str] = field(default_factory=list)
@@ -80,9 +81,16 @@ class Difference:
     @property
     def is_clear(self) -> bool:
         """0 is outside every interval, and p, corrected where it is, at most 0.05."""
-        intervals = [self.figure] + ([self.with_seeds] if self.with_seeds else [])
-        apart = all(one.low > 0 or one.high < 0 for one in intervals)
-        return apart and (self.p if self.p_holm is None else self.p_holm) <= ALPHA
+        return _apart([self.figure, self.with_seeds]) and (self.p if self.p_holm is None else self.p_holm) <= ALPHA
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, with whether it is clear."""
+        return asdict(self) | {"is_clear": self.is_clear}
+
+
+def _apart(intervals: Sequence[Figure | None]) -> bool:
+    """Whether 0 is outside of all that there are."""
+    return all(one.low > 0 or one.high < 0 for one in intervals if one is not None)
 
 
 @dataclass(frozen=True)
@@ -239,11 +247,13 @@ def difference(one: Resampled, other: Resampled, n_shuffles: int = N_SHUFFLES) -
     ends = bca_interval(value, one.values - other.values, one.left_out - other.left_out)
     several = len(a.by_seed) > 1 or len(b.by_seed) > 1
     both = over_seeds(one.by_seed, seed=1) - over_seeds(other.by_seed, seed=2)
+    p = approximate_randomisation(one.rows, other.rows, _main_of(a.kind), n_shuffles)
     return Difference(
         a.task, a.lang, a.system, b.system,
         Figure(value, ends.low, ends.high),
         _figure(value, both) if several else None,
-        approximate_randomisation(one.rows, other.rows, _main_of(a.kind), n_shuffles),
+        p,
+        p * (n_shuffles + 1) < 1.5,
         None,
         mcnemar(one.right, other.right) if one.right is not None and other.right is not None else None,
         unlike(asdict(a), asdict(b)),
@@ -280,12 +290,16 @@ def transfer_gap(target: Resampled, source: Resampled) -> Figure:
     return _figure(source.score.main.value - target.score.main.value, of_source - target.values)
 
 
-def mean_values(languages: Sequence[Resampled]) -> Floats1d:
-    """Resamples of the mean over languages, (n_resamples,); languages that are not parallel move independently."""
+def mean_values(languages: Sequence[Resampled], seed: int | None = None) -> Floats1d:
+    """Resamples of the mean over languages, (n_resamples,); languages that are not parallel move independently.
+
+    With `seed` the system's seeds are drawn anew too: the same ones for all languages, since one training serves them.
+    """
     total = np.zeros_like(languages[0].values)
     for place, one in enumerate(languages):
-        alike = are_parallel(one, languages[0])
-        total += one.values if alike else np.random.default_rng(place).permutation(one.values)
+        alike = next(i for i, earlier in enumerate(languages) if i == place or are_parallel(one, earlier))
+        order = np.random.default_rng(alike).permutation(len(total))
+        total += one.values[order] if seed is None else over_seeds(one.by_seed[:, order], seed)
     return total / len(languages)
 
 
@@ -294,9 +308,25 @@ def mean_figure(languages: Sequence[Resampled]) -> Figure:
     return _figure(_mean_score(languages), mean_values(languages))
 
 
-def mean_difference(one: Sequence[Resampled], other: Sequence[Resampled]) -> Figure:
+@dataclass(frozen=True)
+class MeanDifference:
+    """One system's mean over languages minus another's: over items, and over items and seeds where one has several."""
+
+    figure: Figure
+    with_seeds: Figure | None
+
+    @property
+    def is_clear(self) -> bool:
+        """0 is outside both intervals."""
+        return _apart([self.figure, self.with_seeds])
+
+
+def mean_difference(one: Sequence[Resampled], other: Sequence[Resampled]) -> MeanDifference:
     """The paired difference of two systems' means over the same languages."""
-    return _figure(_mean_score(one) - _mean_score(other), mean_values(one) - mean_values(other))
+    value = _mean_score(one) - _mean_score(other)
+    several = any(len(score.by_seed) > 1 for score in (*one, *other))
+    with_seeds = _figure(value, mean_values(one, seed=1) - mean_values(other, seed=2)) if several else None
+    return MeanDifference(_figure(value, mean_values(one) - mean_values(other)), with_seeds)
 
 
 def _mean_score(languages: Sequence[Resampled]) -> float:

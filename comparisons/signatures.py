@@ -50,10 +50,10 @@ def why_not_comparable(one: dict[str, Any], other: dict[str, Any]) -> str | None
 def unlike(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """What a reader of a difference should know: it may be compared, but the two were not made alike."""
     notes = []
-    n_one, n_other = len(one["by_seed"]), len(other["by_seed"])
-    if n_one != n_other and "-" not in (*one["by_seed"], *other["by_seed"]):
-        notes.append(f"{n_one} {_seeds(n_one)} against {n_other}")
     a, b = one["signature"], other["signature"]
+    n_one, n_other = len(one["by_seed"]), len(other["by_seed"])
+    if n_one != n_other and not any(s["settings"].get("system_type") == "majority" for s in (a, b)):
+        notes.append(f"{n_one} {_seeds(n_one)} against {n_other}")
     for key, what in (("n_train", "training items"), ("n_dev", "dev items")):
         counts = [s["settings"].get(key) for s in (a, b)]
         if None not in counts and counts[0] != counts[1]:

@@ -37,7 +37,7 @@ from xlembed.progress import say
 from xlembed.vectors import WordVectors
 
 SUMMARY = "summary.json"
-FORMAT = 3
+FORMAT = 4
 
 
 def summarize(run: Run, command: str) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def summarize(run: Run, command: str) -> dict[str, Any]:
         "scores": [asdict(one.score) for one in scored.values()],
         "missing": _missing(run.cells),
         "differences": [
-            asdict(one) for task in experiment.tasks for one in corrected(_differences(run, task, scored))
+            one.as_json() for task in experiment.tasks for one in corrected(_differences(run, task, scored))
         ],
         "averages": [_averages(run, task, scored) for task in experiment.tasks],
         "gaps": [
@@ -149,8 +149,9 @@ def _averages(run: Run, task: Task, scored: Scored) -> dict[str, Any]:
         "targets": targets,
         "systems": {name: asdict(mean_figure(over(name))) for name in able},
         "differences": [
-            {"system": later, "other": earlier, "figure": asdict(mean_difference(over(later), over(earlier)))}
+            {"system": later, "other": earlier, **asdict(found), "is_clear": found.is_clear}
             for earlier, later in combinations(able, 2)
+            for found in [mean_difference(over(later), over(earlier))]
         ],
     }
 

@@ -25,13 +25,14 @@ def score(system: str, lang: str, value: float, flags: tuple[str, ...] = ()) -> 
 
 def difference(lang: str, value: float, p: float = 0.001) -> dict[str, Any]:
     return {"task": "wikiann", "lang": lang, "system": "e5", "other": "static", "figure": figure(value),
-            "with_seeds": None, "p": p, "p_holm": p, "mcnemar": None, "notes": []}  # fmt: skip
+            "with_seeds": None, "p": p, "p_is_bound": False, "p_holm": p,
+            "is_clear": value > 2 and p <= 0.05, "mcnemar": None, "notes": []}  # fmt: skip
 
 
 def small_summary() -> dict[str, Any]:
     """A new one each time, for a test to change."""
     return {
-        "format": 3,
+        "format": 4,
         "experiment": {"name": "x", "title": "A <title> & more", "note": "A note with `code`.", "small": False,
                        "source": "en",
                        "tasks": [{"name": "wikiann", "kind": "ner", "languages": ["en", "nl"], "note": "",

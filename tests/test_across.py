@@ -35,10 +35,15 @@ def summary_of(values, types=None, source=70.0, n_langs=8):
     found["averages"] = [{
         "task": "xnli", "targets": targets, "systems": able,
         "differences": [{"system": later, "other": earlier,
-                         "figure": made.figure(able[later]["value"] - able[earlier]["value"])}
+                         **mean_difference(able[later]["value"] - able[earlier]["value"])}
                         for i, earlier in enumerate(names) for later in names[i + 1 :]],
     }]  # fmt: skip
     return found | {"bli": []}
+
+
+def mean_difference(value):
+    figure = made.figure(value)
+    return {"figure": figure, "with_seeds": None, "is_clear": figure["low"] > 0 or figure["high"] < 0}
 
 
 def task_of(summary, facts=None):
@@ -161,7 +166,7 @@ def small_summary():
               for task in tasks for one in systems for lang in ("en", "de")]  # fmt: skip
     averages = [{"task": task["name"], "targets": ["de"],
                  "systems": {one["name"]: made.figure(55.0) for one in systems},
-                 "differences": [{"system": b, "other": a, "figure": made.figure(0.0)}
+                 "differences": [{"system": b, "other": a, **mean_difference(0.0)}
                                  for a, b in (("floor", "static"), ("floor", "tiny"), ("static", "tiny"))]}
                 for task in tasks]  # fmt: skip
     bli = [{"system": "static", "lang": "de", "retrieval": "csls", "scores": {"P@1": 90.0}}]

@@ -89,6 +89,21 @@ def test_other_gold_is_not_compared(before, tmp_path):
     assert "Not compared" in [section.heading for section in change_sections(found)]
 
 
+def test_groups_that_one_run_alone_tells_hold_for_both(before, tmp_path):
+    """Pairs with one premise: a run whose files do not tell them is still compared, and on the same resamples."""
+    other = tmp_path / "other"
+    shutil.copytree(before, other)
+    path = other / "predictions" / "pairs.static.de.seed1.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    bare = [{key: value for key, value in line.items() if key != "group"} for line in lines]
+    assert bare != lines
+    path.write_text("".join(json.dumps(line) + "\n" for line in bare), encoding="utf-8")
+    found = changes(before, other)
+    assert not found["refused"]
+    row = next(r for r in found["rows"] if (r["task"], r["system"], r["lang"]) == ("pairs", "static", "de"))
+    assert row["change"]["figure"] == {"value": 0, "low": 0, "high": 0} and not row["is_clear"]
+
+
 def test_a_score_that_one_run_alone_has(before, tmp_path):
     fewer = tmp_path / "fewer"
     shutil.copytree(before, fewer)

@@ -3,7 +3,8 @@ import random
 import pytest
 from small_summary import figure, small_summary
 
-from comparisons.report.pareto import Point, cost_points, cost_unit, pareto, shared_targets
+from comparisons.report.cost import front_sections
+from comparisons.report.pareto import Point, cost_points, cost_unit, pareto, shared_targets, without_cost
 
 
 def brute_force(points):
@@ -41,6 +42,16 @@ def test_score_is_the_mean_of_the_targets_and_cost_all_that_it_takes():
 def test_a_system_without_the_targets_has_no_point():
     summary = small_summary()
     assert [p.name for p in cost_points(summary, summary["experiment"]["tasks"][0])] == ["e5"]
+
+
+def test_a_system_whose_cost_is_unknown_is_named_not_placed():
+    summary, task = with_dutch()
+    for one in summary["scores"]:
+        if one["system"] == "e5":
+            one["cost"] = {}
+    assert [p.name for p in cost_points(summary, task)] == ["static"] and without_cost(summary, task) == ["e5"]
+    [section] = front_sections(summary, {})
+    assert "Not placed, since what it costs is not known: e5." in section.paragraphs[0]
 
 
 def test_without_targets_the_source_counts():

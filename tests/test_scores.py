@@ -4,7 +4,7 @@ import pytest
 from baselines.corpora import NLI_LABELS, SentencePair
 from baselines.metrics import score
 from baselines.predictions import RunSettings, make_predictions
-from comparisons.scores import difference, score_cells, transfer_gap
+from comparisons.scores import difference, mean_difference, mean_values, score_cells, transfer_gap
 from xlembed.errors import InputError
 
 
@@ -62,6 +62,45 @@ def test_the_gap_is_source_minus_target():
     gap = transfer_gap(target, source)
     assert gap.value == pytest.approx(source.score.main.value - target.score.main.value)
     assert gap.low < gap.value < gap.high
+
+
+def test_a_mean_over_languages_is_no_surer_than_its_seeds():
+    """Over the items alone 3 points are clear; seeds that lie 30 points apart say that they are not."""
+    wide = [score_cells([predictions("a", seed, share, lang=lang, n=3000) for seed, share in ((1, 0.8), (2, 0.5))])
+            for lang in ("de", "es")]  # fmt: skip
+    narrow = [score_cells([predictions("b", 3, 0.6, lang=lang, n=3000)]) for lang in ("de", "es")]
+    found = mean_difference(wide, narrow)
+    assert found.figure.low > 0 and found.with_seeds.low < 0 and not found.is_clear
+    same = mean_difference(narrow, narrow)
+    assert same.with_seeds is None and not same.is_clear
+    low = [score_cells([predictions("b", 3, 0.1, lang=lang, n=3000)]) for lang in ("de", "es")]
+    assert mean_difference(wide, low).is_clear
+
+
+def test_seeds_move_the_languages_of_a_mean_together():
+    """One training serves all languages: their mean spreads over seeds as one language does."""
+    cells = [[predictions("a", seed, share, lang=lang, n=4000, shift=shift) for seed, share in ((1, 0.9), (2, 0.5))]
+             for shift, lang in enumerate(("de", "es", "fr"))]  # fmt: skip
+    languages = [score_cells(one) for one in cells]
+    spread = [np.std(mean_values(some, seed=1)) for some in (languages[:1], languages)]
+    assert spread[1] == pytest.approx(spread[0], rel=0.05)
+    over_items = [np.std(mean_values(some)) for some in (languages[:1], languages)]
+    assert over_items[1] == pytest.approx(over_items[0] / 3**0.5, rel=0.1)
+
+
+def test_parallel_languages_move_together_wherever_they_stand():
+    gold = predictions("a", 1, 0.6)
+    other, one, same = (score_cells([predictions("a", 1, 0.6, lang=lang, shift=shift)])
+                        for lang, shift in (("en", 1), ("de", 0), ("es", 0)))  # fmt: skip
+    assert gold.gold != predictions("a", 1, 0.6, shift=1).gold
+    pair = mean_values([other, one, same])
+    expected = np.std(other.values) ** 2 + (2 * np.std(one.values)) ** 2
+    assert 3 * np.std(pair) == pytest.approx(expected**0.5, rel=0.05)
+
+
+def test_the_least_p_that_shuffles_can_give_is_called_a_bound():
+    good, bad = score_cells([predictions("a", 1, 0.9)]), score_cells([predictions("b", 2, 0.5)])
+    assert difference(good, bad).p_is_bound and not difference(good, good).p_is_bound
 
 
 def test_a_collapsed_seed_is_flagged_but_a_floor_is_not():

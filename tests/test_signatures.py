@@ -55,6 +55,9 @@ def test_why_two_scores_are_not_compared(change, why):
 def test_what_may_be_compared_though_not_made_alike():
     assert why_not_comparable(score(), score(seeds=(1, 2, 3), system="b")) is None
     assert unlike(score(), score(seeds=(1, 2, 3))) == ["1 seed against 3"]
+    outside = score(seeds=(None,), settings={"system_type": "predictions"})
+    assert unlike(outside, score(seeds=(1, 2, 3))) == ["1 seed against 3"]  # one of which it is not told
+    assert not unlike(score(seeds=(None,), settings={"system_type": "majority"}), score(seeds=(1, 2, 3)))
     assert unlike(score(), score(settings={"n_train": 2000})) == ["100 against 2,000 training items"]
     assert unlike(score(), score(version="0.2.0")) == ["made by different versions of xlembed"]
     assert unlike(score(), score()) == []

@@ -51,7 +51,8 @@ def _ranking(task: dict[str, Any], source: str) -> Section:
         [f"By the mean over {', '.join(task['targets'])}, each language counting the same. Beside it the mean with "
          f"{source} as one language more, which flatters a system that loses much on the way; the gap is {source} "
          "minus the mean of the targets. The last column says whether 0 lies outside the 95 % interval of the "
-         "difference to the system one place below: where it does not, the order of the two may be chance."],
+         "difference to the system one place below, over items and, where one of the two has several, over seeds: "
+         "where it does not, the order of the two may be chance."],
         Table(["place", "system", "mean of targets", f"mean with {source}", "gap", "best", "worst",
                "apart from the next"], rows),
     )  # fmt: skip

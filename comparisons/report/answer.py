@@ -37,12 +37,13 @@ def answer(summary: dict[str, Any], task: dict[str, Any]) -> str | None:
 
 def _difference(summary: dict[str, Any], task: dict[str, Any], means: dict[str, Any], static: str, encoder: str) -> str:
     """By how much the encoder is ahead, and where that is told apart from chance."""
-    figure = next(sign_of(one, encoder, static) for one in means["differences"]
-                  if {one["system"], one["other"]} == {static, encoder})  # fmt: skip
+    mean = next(one for one in means["differences"] if {one["system"], one["other"]} == {static, encoder})
+    over = "over items and seeds" if mean["with_seeds"] else "over items"
+    figure = sign_of(mean | {"figure": mean["with_seeds"] or mean["figure"]}, encoder, static)
     pairs = [one for one in differences_of(summary, task["name"]) if {one["system"], one["other"]} == {static, encoder}]
     clear = [one["lang"] for one in pairs if one["is_clear"]]
     unclear = [one["lang"] for one in pairs if not one["is_clear"]]
-    told = f"{encoder} minus {static}: {signed_text(figure)} points on the mean; "
+    told = f"{encoder} minus {static}: {signed_text(figure)} points on the mean ({over}); "
     if not unclear:
         return told + f"the difference is significant in every language that both ran on ({', '.join(clear)})."
     if not clear:

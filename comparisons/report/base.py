@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from comparisons.significance import ALPHA
-
 ABSENT = "—"
 SHORT_METRIC = {"f1": "span F1", "accuracy": "accuracy"}
 LONG_REASON = 20  # characters; a shorter reason ("no vectors") stands in the table itself
@@ -75,14 +73,15 @@ def average_of(summary: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences_of(summary: dict[str, Any], task: str) -> list[dict[str, Any]]:
-    """The paired differences of a task, each with whether it is clear (Difference.is_clear)."""
-    return [one | {"is_clear": _is_clear(one)} for one in summary["differences"] if one["task"] == task]
+    """The paired differences of a task."""
+    return [one for one in summary["differences"] if one["task"] == task]
 
 
-def _is_clear(one: dict[str, Any]) -> bool:
-    intervals = [one["figure"]] + ([one["with_seeds"]] if one.get("with_seeds") else [])
-    apart = all(interval["low"] > 0 or interval["high"] < 0 for interval in intervals)
-    return apart and one["p_holm"] <= ALPHA
+def p_text(one: dict[str, Any]) -> str:
+    """A difference's corrected p, with what is known of it: equal, under 0.001, or at most."""
+    if one["p_holm"] < 0.001:
+        return "< 0.001"
+    return f"{'≤' if one['p_is_bound'] else '='} {one['p_holm']:.3f}"
 
 
 def trains_each(system: dict[str, Any]) -> bool:

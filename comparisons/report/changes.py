@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comparisons.report.base import ABSENT, Section, Table, figure_text, signed_text
+from comparisons.report.base import ABSENT, Section, Table, figure_text, p_text, signed_text
 
 
 def change_sections(found: dict[str, Any]) -> list[Section]:
@@ -52,6 +52,6 @@ def _row(row: dict[str, Any]) -> list[str]:
     change = row["change"]
     return [
         *_names(row), figure_text(row["before"]), figure_text(row["after"]), signed_text(change["figure"]),
-        "< 0.001" if change["p_holm"] < 0.001 else f"{change['p_holm']:.3f}", "yes" if row["is_clear"] else "no",
+        p_text(change).removeprefix("= "), "yes" if row["is_clear"] else "no",
         "; ".join([*row["made"], *change["notes"]]) or ABSENT,
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from comparisons.cost import WATTS_PER_CORE, WATTS_PER_GIB, energy_wh
 from comparisons.report.base import ABSENT, Section, Table, seconds_text, trains_each
-from comparisons.report.pareto import cost_points, cost_unit, pareto, shared_targets
+from comparisons.report.pareto import cost_points, cost_unit, pareto, shared_targets, without_cost
 
 HEADER = ["task", "system", "parameters", "trained", "files", "training", "prediction", "peak memory", "items a second",
           "energy"]  # fmt: skip
@@ -101,11 +101,13 @@ def _front(summary: dict[str, Any], task: dict[str, Any], image: str | None) -> 
     told = "; then ".join(f"{p.name} ({p.score:.1f} at {seconds_text(p.cost)})"
                           for name in front for p in points if p.name == name)  # fmt: skip
     beaten = [p.name for p in points if p.name not in front]
+    unknown = without_cost(summary, task)
     return Section(
         f"{task['name']}: score against cost",
         [f"Score: {what}. Cost: {unit} to train one seed and to predict. On the Pareto front, from the cheapest to the "
          f"best, stand the systems that no other beats at both: {told}. The right one is the last that the time at "
-         "hand pays for. " + (f"Dearer than another that scores as high: {', '.join(beaten)}." if beaten else "")],
+         "hand pays for." + (f" Dearer than another that scores as high: {', '.join(beaten)}." if beaten else "")
+         + (f" Not placed, since what it costs is not known: {', '.join(unknown)}." if unknown else "")],
         Table(["system", "score", unit, "on the front"],
               [[p.name, f"{p.score:.1f}", f"{p.cost:,.1f}", "yes" if p.name in front else "no"] for p in points]),
         "",

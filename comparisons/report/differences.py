@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from baselines.metrics import MAIN_METRIC
-from comparisons.report.base import ABSENT, Section, Table, differences_of, figure_text, lang_name, signed_text
+from comparisons.report.base import ABSENT, Section, Table, differences_of, figure_text, lang_name, p_text, signed_text
 
 MANY_PAIRS = 15
 
@@ -42,8 +42,7 @@ def _is_floor(summary: dict[str, Any], name: str) -> bool:
 def _difference_text(one: dict[str, Any] | None) -> str:
     if one is None:
         return ABSENT
-    p = "p < 0.001" if one["p_holm"] < 0.001 else f"p = {one['p_holm']:.3f}"
-    return f"{signed_text(one['figure'])} {p}" + ("" if one["is_clear"] else " (not clear)")
+    return f"{signed_text(one['figure'])} p {p_text(one)}" + ("" if one["is_clear"] else " (not clear)")
 
 
 def seed_section(summary: dict[str, Any], task: dict[str, Any]) -> Section | None:

@@ -48,6 +48,12 @@ def cost_points(summary: dict[str, Any], task: dict[str, Any]) -> list[Point]:
     return points
 
 
+def without_cost(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
+    """Systems that have a score to plot, but no known cost."""
+    placed = {point.name for point in cost_points(summary, task)}
+    return [system["name"] for system, _ in _ran(summary, task) if system["name"] not in placed]
+
+
 def shared_targets(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
     """The target languages that the task's means are over."""
     return average_of(summary, task)["targets"]

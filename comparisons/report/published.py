@@ -86,7 +86,9 @@ def _protocol(summary: dict[str, Any], task: dict[str, Any], system: dict[str, A
     scores, source = scores_of(summary, task, system), summary["experiment"]["source"]
     settings = scores[0]["signature"]["settings"]
     way = way_of(system, scores) + (f" ({system['translate']['route']})" if system.get("translate") else "")
-    if "n_train" not in settings or way == TARGET_LABELS[1]:  # of the latter, settings tell the source's data
+    if system["type"] == "predictions" or "n_train" not in settings:  # how those were trained is not known here
+        return way
+    if way == TARGET_LABELS[1]:  # settings tell the source's data
         return way
     text = f"{way}; trained on {settings['n_train']:,} items in {source}"
     if system["type"] != "majority":

@@ -112,10 +112,10 @@ def _short(summary: dict[str, Any]) -> Section:
         told.append(f"{task['name']}: {', '.join(means['targets']) or 'none'}")
         for system in summary["experiment"]["systems"]:
             score = score_of(summary, task["name"], system["name"], source)
-            if score is not None:
-                mean = means["systems"].get(system["name"])
-                own = f"{score['figures'][metric]['value']:.1f}"
-                rows.append([task["name"], SHORT_METRIC[metric], system["name"], own,
+            mean = means["systems"].get(system["name"])
+            if any(score_of(summary, task["name"], system["name"], lang) for lang in task["languages"]):
+                rows.append([task["name"], SHORT_METRIC[metric], system["name"],
+                             ABSENT if score is None else f"{score['figures'][metric]['value']:.1f}",
                              ABSENT if mean is None else figure_text(mean)])  # fmt: skip
     answers = [text for task in summary["experiment"]["tasks"] if (text := answer(summary, task))]
     return Section(
