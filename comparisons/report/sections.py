@@ -130,7 +130,10 @@ def _short(summary: dict[str, Any]) -> Section:
 def score_table(summary: dict[str, Any], task: dict[str, Any]) -> Table:
     """The main metric by system and language."""
     metric, rows = MAIN_METRIC[task["kind"]], []
+    meant = {one["system"] for part in ("scores", "missing") for one in summary[part] if one["task"] == task["name"]}
     for system in summary["experiment"]["systems"]:
+        if system["name"] not in meant:  # its experiment keeps it to other tasks
+            continue
         row = [system["name"]]
         for lang in task["languages"]:
             score = score_of(summary, task["name"], system["name"], lang)

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from baselines.corpora import read_tagged
+from xlembed.files import write_text
 
 
 def sentences(mirror: Path, lang: str) -> list[str]:
@@ -36,7 +37,7 @@ def sentences(mirror: Path, lang: str) -> list[str]:
 
 def main() -> None:
     mirror, lang, out = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-    out.write_text("\n".join(sentences(mirror, lang)) + "\n", encoding="utf-8", newline="\n")
+    write_text(out, "\n".join(sentences(mirror, lang)) + "\n")
 
 
 if __name__ == "__main__":
