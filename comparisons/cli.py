@@ -5,17 +5,34 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from comparisons import encoder_cli, pretraining_cli, probes_cli, published_cli, score_cli
 from comparisons.classic import cli as classic_cli
-from xlembed.errors import InputError
+from xlembed.errors import InputError, require
+from xlembed.progress import say
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from comparisons.executor import Computing
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Compute in so many processes (extra: cluster).")]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Compute on the workers of a Dask scheduler: tcp://HOST:PORT, or its file (.json).")
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of the libraries (default: their own; 1 in each worker).")
+]
+Wait = Annotated[float, typer.Option(min=0, help="Seconds for a worker that can take what is left.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for predictions, scores and the report.")]
 
 
@@ -41,26 +58,69 @@ def compare(
     data: Annotated[
         Path | None, typer.Option(envvar="XLEMBED_DATA", help="Folder of fetched data (default: the user's cache).")
     ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    threads: Threads = None,
+    wait: Wait = 120.0,
     as_json: AsJson = False,
 ) -> None:
     """Run systems x tasks x languages x seeds and write one report. A second run goes on where the first stopped."""
     options = [f"--out {shlex.quote(out.name)}"] + (["--mirror DIR"] if mirror else [])
-    _run(experiment, out, f"xlembed compare {experiment.as_posix()} {' '.join(options)}", mirror, data, as_json)
+    command = f"xlembed compare {experiment.as_posix()} {' '.join(options)}"
+    _run(experiment, out, command, mirror, data, as_json, Where(workers, scheduler, threads, wait))
 
 
 def demo(
     out: Out = Path("demo-report"),
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    threads: Threads = None,
+    wait: Wait = 120.0,
     as_json: AsJson = False,
 ) -> None:
     """The whole job in English, German, French and Spanish on the data inside the package, in minutes."""
     with resources.as_file(resources.files("comparisons") / "demo.toml") as experiment:
-        _run(experiment, out, "xlembed demo", None, None, as_json)
+        _run(experiment, out, "xlembed demo", None, None, as_json, Where(workers, scheduler, threads, wait))
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where cells are computed: in this process, in processes of this machine, or on a cluster."""
+
+    workers: int | None = None
+    scheduler: str | None = None
+    threads: int | None = None
+    wait: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.scheduler is not None:
+            raise InputError("--workers and --scheduler exclude each other: one starts processes, one finds them")
+
+    @contextmanager
+    def computing(self, out: Path) -> Iterator[Computing | None]:
+        """What `Run.execute` takes; processes of this machine have their files below `out` until they end."""
+        if self.workers is None and self.scheduler is None:
+            from comparisons.computing import with_threads
+
+            with with_threads(self.threads):
+                yield None
+            return
+        require("distributed", "cluster")  # before data is read, not after
+        from comparisons.cluster import Cluster, local_workers, workers_at
+
+        def connect() -> AbstractContextManager[Client]:
+            if self.scheduler:
+                return workers_at(self.scheduler)
+            assert self.workers is not None
+            return local_workers(self.workers, out / "models")
+
+        yield Cluster(connect, self.threads or 1, self.wait).compute
 
 
 def _run(
-    experiment: Path, out: Path, command: str, mirror: Path | None, data: Path | None, as_json: bool
+    experiment: Path, out: Path, command: str, mirror: Path | None, data: Path | None, as_json: bool, where: Where
 ) -> None:
-    from comparisons.executor import Run
+    from comparisons.executor import Run, RunFailed
     from comparisons.experiment import read_experiment
     from comparisons.report.writing import need_report_libraries, write_reports
     from comparisons.resolving import resolver
@@ -68,13 +128,17 @@ def _run(
 
     plan = read_experiment(experiment)
     need_report_libraries()  # before hours are spent, not after
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}: is a file, a folder is needed")
     run = Run(plan, out, resolver(plan, mirror, data))
-    run.execute()
-    shutil.copyfile(experiment, out / "experiment.toml")
-    summary = summarize(run, command)
-    reports = write_reports(out)
+    with run.lock:
+        try:
+            with where.computing(out) as compute:
+                run.execute(compute)
+        except RunFailed as err:
+            say(f"xlembed: error: {err}")
+            raise typer.Exit(1) from None
+        shutil.copyfile(experiment, out / "experiment.toml")
+        summary = summarize(run, command)
+        reports = write_reports(out)
     if as_json:
         from xlembed.options import print_json
 
@@ -85,7 +149,7 @@ def _run(
             print(path)
 
 
-def _print_overview(summary: dict) -> None:
+def _print_overview(summary: dict[str, Any]) -> None:
     """The main tables, on standard output."""
     from rich.console import Console
     from rich.table import Table
@@ -122,7 +186,7 @@ def report(
     if len(folders) == 2:
         if form:
             raise InputError("report: --format goes with one folder; changes are written as md, html and json")
-        written = write_changes(*folders, out or folders[1])
+        written = write_changes(folders[0], folders[1], out or folders[1])
     else:
         if out is not None:
             raise InputError("report: --out goes with two folders; a run's report is written into its folder")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from baselines.models import OPTION, ModelType, model_type, read_settings
 from baselines.translation.base import route_of
 from comparisons.finetune_settings import FinetuneSettings
 from comparisons.import_conll import check_scheme
+from comparisons.outside import fault_of_template
 from comparisons.published import find_reference, published_rows
 from xlembed.alignment.methods import method_of
 from xlembed.errors import InputError, at
@@ -20,6 +21,8 @@ from xlembed.files import numbered_lines
 from xlembed.languages import is_language_code
 
 DIRECTIONS = ("train", "train-all", "test")
+_LONGEST_NAME = 80  # bytes; a file name holds 255
+NAME_RULE = f"letters, digits, - _ + are allowed, {_LONGEST_NAME} bytes at most (it names files)"
 SYSTEM_TYPES = ("majority", "static", "encoder", "predictions")
 
 Resolver = Callable[[str], Path]
@@ -102,6 +105,7 @@ class System:
     files: str | None = None  # predictions: template with {lang}, and {task} and {seed} where there are several
     scheme: str = "iob2"  # predictions: tags of files without a header
     tasks: list[str] = field(default_factory=list)  # none: all
+    resources: dict[str, float] | None = None  # of a cluster's worker, a cell: { GPU = 1 }; no part of a cell's key
     note: str = ""
 
     def takes(self, task: Task) -> bool:
@@ -127,12 +131,21 @@ class Experiment:
         return [self.source, *[lang for lang in task.targets if lang != self.source]]
 
 
+def is_name(text: Any) -> bool:
+    """Whether files may be named after it."""
+    if not isinstance(text, str) or not 0 < len(text.encode()) <= _LONGEST_NAME:
+        return False
+    return all(char.isalnum() or char in "-_+" for char in text)
+
+
 def read_experiment(path: str | Path) -> Experiment:
     """Read and check an experiment file; InputError names the file and the key that is wrong."""
     text = "\n".join(line for _, line in numbered_lines(path))
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except RecursionError:
+        raise at(path, None, "is not valid TOML: it is nested too deep") from None
+    except ValueError as err:  # TOMLDecodeError, and whole numbers of thousands of digits
         raise at(path, None, f"is not valid TOML: {err}") from None
     try:
         return _experiment(raw)
@@ -148,15 +161,16 @@ def _experiment(raw: dict[str, Any]) -> Experiment:
     if not isinstance(source, str) or not is_language_code(source):
         raise InputError(f"source = {source!r}: an ISO 639 code such as de or hau is needed")
     seeds = _need({"seeds": [1], **raw}, "seeds", list, "the experiment")
-    tasks = [_task(task, source) for task in _need(raw, "task", list, "the experiment")]
-    systems = [_system(system, seeds) for system in _need(raw, "system", list, "the experiment")]
+    _check_types(raw, Experiment, "the experiment")
+    tasks = [_task(task, source) for task in _tables(raw, "task")]
+    systems = [_system(system, seeds) for system in _tables(raw, "system")]
     for what, named in (("task", tasks), ("system", systems)):
         names = [x.name for x in named]
         for one in names:
             if names.count(one) > 1:
                 raise InputError(f"two {what}s are named {one!r}")
-            if not one or not all(char.isalnum() or char in "-_+" for char in one):
-                raise InputError(f"{what} name {one!r}: letters, digits, - _ + are allowed (it names files)")
+            if not is_name(one):
+                raise InputError(f"{what} name {one!r}: {NAME_RULE}")
     for system in systems:
         for one in system.tasks:
             if one not in [task.name for task in tasks]:
@@ -171,6 +185,7 @@ def _experiment(raw: dict[str, Any]) -> Experiment:
 def _task(raw: dict[str, Any], source: str) -> Task:
     where = f"task {raw.get('name', '?')!r}"
     _refuse_unknown(raw, {f.name for f in fields(Task)}, where)
+    _check_types(raw, Task, where)
     kind = _need(raw, "kind", str, where)
     if kind not in KINDS:
         raise InputError(f"{where}: unknown kind {kind!r}: choose {', '.join(KINDS)}")
@@ -203,14 +218,15 @@ def _test(raw: dict[str, Any], languages: list[str], where: str) -> str | dict[s
             if not isinstance(test.get(lang), str):
                 raise InputError(f"{where}: test names no file for {lang}")
         return test
-    test = _need(raw, "test", str, where)
-    if "{lang}" not in test:
-        raise InputError(f"{where}: test = {test!r} must hold {{lang}}, or be a table of a file a language")
-    return test
+    template: str = _need(raw, "test", str, where)
+    if "{lang}" not in template:
+        raise InputError(f"{where}: test = {template!r} must hold {{lang}}, or be a table of a file a language")
+    _check_templates({"test": template}, ["test"], where)
+    return template
 
 
 def _codes(raw: dict[str, Any], key: str, where: str) -> list[str]:
-    codes = _need(raw, key, list, where)
+    codes: list[str] = _need(raw, key, list, where)
     for code in codes:
         if not isinstance(code, str) or not is_language_code(code):
             raise InputError(f"{where}: {key} holds {code!r}, an ISO 639 code such as de or hau is needed")
@@ -239,6 +255,11 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
     where = f"system {raw.get('name', '?')!r}"
     known = ({f.name for f in fields(System)} - {"settings", "models"}) | set(KINDS) | set(OPTION.values())
     _refuse_unknown(raw, known, where)
+    if "tasks" in raw and not (isinstance(raw["tasks"], list) and raw["tasks"]):
+        raise InputError(f"{where}: tasks = {raw['tasks']!r}, a list of names of tasks is needed")
+    _check_types(raw, System, where)
+    _check_templates(raw, ["vectors", "lexicon", "bli", "language_adapters"], where)
+    _need(raw, "name", str, where)
     kind = _need(raw, "type", str, where)
     if kind not in SYSTEM_TYPES:
         raise InputError(f"{where}: unknown type {kind!r}: choose {', '.join(SYSTEM_TYPES)}")
@@ -249,8 +270,8 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
             seeds = [1]
     elif "files" in raw or "scheme" in raw:
         raise InputError(f"{where}: files and scheme are for systems of type predictions")
-    if not seeds or not all(isinstance(seed, int) for seed in seeds) or len(set(seeds)) < len(seeds):
-        raise InputError(f"{where}: seeds = {seeds!r}, different whole numbers are needed")
+    if not seeds or not isinstance(seeds, list) or not all(map(_is_seed, seeds)) or len(set(seeds)) < len(seeds):
+        raise InputError(f"{where}: seeds = {seeds!r}, different whole numbers from 0 to 2**32 - 1 are needed")
     if kind == "static":
         _codes(raw, "languages", where)
         for key in ("vectors", "lexicon"):
@@ -260,6 +281,9 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
     models = {one: model_type(one, raw.get(OPTION[one])) for one in KINDS} if kind == "static" else {}
     if "mapping" in raw:
         method_of(raw["mapping"])
+    for one in KINDS:
+        if not isinstance(raw.get(one, {}), dict):
+            raise InputError(f"{where}: {one} = {raw[one]!r}, a table of settings is needed")
     settings = {}
     if kind not in ("majority", "predictions"):
         for task_kind in KINDS:
@@ -271,12 +295,18 @@ def _system(raw: dict[str, Any], seeds: list[int]) -> System:
     target = _target(raw["target"], kind, where) if "target" in raw else None
     if translate and target:
         raise InputError(f"{where}: translate and target exclude each other: make two systems of it")
-    if "tasks" in raw and not (isinstance(raw["tasks"], list) and raw["tasks"]):
-        raise InputError(f"{where}: tasks = {raw['tasks']!r}, a list of names of tasks is needed")
+    if "resources" in raw:
+        _check_resources(raw["resources"], where)
     adapters = raw.get("language_adapters")
     if adapters is not None and (kind != "encoder" or not isinstance(adapters, str) or "{lang}" not in adapters):
         raise InputError(f"{where}: language_adapters = {adapters!r}: an encoder and a name with {{lang}} are needed")
     return System(**plain, seeds=list(seeds), settings=settings, models=models, translate=translate, target=target)
+
+
+def _check_resources(raw: Any, where: str) -> None:
+    amounts = raw.values() if isinstance(raw, dict) else [None]
+    if not all(isinstance(n, (int, float)) and not isinstance(n, bool) and n > 0 for n in amounts):
+        raise InputError(f"{where}: resources = {raw!r}: a table of amounts is needed, {{ GPU = 1, MEMORY = 16e9 }}")
 
 
 def _target(raw: Any, system_type: str, where: str) -> TargetData:
@@ -284,13 +314,15 @@ def _target(raw: Any, system_type: str, where: str) -> TargetData:
     if system_type not in ("static", "encoder") or not isinstance(raw, dict):
         raise InputError(f"{where}: a table for a static system or an encoder is needed")
     _refuse_unknown(raw, {f.name for f in fields(TargetData)}, where)
+    _check_types(raw, TargetData, where)
+    _check_templates(raw, ["train", "dev"], where)
     data = TargetData(**{"train": _need(raw, "train", str, where)} | raw)
     for name in (data.train, data.dev):
-        if name is not None and (not isinstance(name, str) or "{lang}" not in name):
+        if name is not None and "{lang}" not in name:
             raise InputError(f"{where}: {name!r} must hold {{lang}}")
-    if data.k is not None and (not isinstance(data.k, int) or data.k < 1):
+    if data.k is not None and data.k < 1:
         raise InputError(f"{where}: k = {data.k!r}, a number of sentences is needed")
-    if not isinstance(data.source, bool) or not isinstance(data.share, (int, float)) or not 0 < data.share < 1:
+    if not isinstance(data.share, (int, float)) or isinstance(data.share, bool) or not 0 < data.share < 1:
         raise InputError(f"{where}: source must be true or false, and share between 0 and 1")
     return data
 
@@ -305,6 +337,12 @@ def _translate(raw: Any, system_type: str, where: str) -> Translate:
     known = {field.name for field in fields(route_of(route).load()[1])} | {"project", "vectors", "lexicon", "mapping"}
     options = {key: value for key, value in raw.items() if key not in ("direction", "route", "languages")}
     _refuse_unknown(options, known, where)
+    texts = {key: value for key, value in options.items() if isinstance(value, str)}
+    _check_templates(texts, [key for key in texts if key != "model"], where)
+    _check_templates(texts, ["model"], where, ("lang", "src", "trg"))
+    for key in ("project", "vectors", "lexicon", "mapping"):
+        if key in options and not isinstance(options[key], str):
+            raise InputError(f"{where}: {key} = {options[key]!r}, text is needed")
     method_of(options.get("mapping", "vecmap"))
     return Translate(direction, route, _codes(raw, "languages", where), options)
 
@@ -315,6 +353,47 @@ def _need(raw: dict[str, Any], key: str, kind: type, where: str) -> Any:
     if not isinstance(raw[key], kind) or not raw[key]:
         raise InputError(f"{where}: {key} = {raw[key]!r}, a non-empty {kind.__name__} is needed")
     return raw[key]
+
+
+def _tables(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    tables: list[dict[str, Any]] = _need(raw, key, list, "the experiment")
+    for one in tables:
+        if not isinstance(one, dict):
+            raise InputError(f"{key} holds {one!r}, a table [[{key}]] is needed")
+    return tables
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _is_seed(value: Any) -> bool:
+    return _is_whole(value) and 0 <= value < 2**32
+
+
+_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {  # a field's type -> whether a value has it, in words
+    "str": (lambda value: isinstance(value, str), "text"),
+    "str | None": (lambda value: isinstance(value, str), "text"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "int | None": (lambda value: _is_whole(value) and value > 0, "a whole number above 0"),
+    "list[str]": (lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+                  "a list of texts"),
+}  # fmt: skip
+
+
+def _check_types(raw: dict[str, Any], record: type, where: str) -> None:
+    """Raise InputError for a value of another type than the record's field; fields of records are checked elsewhere."""
+    for one in fields(record):
+        fits, words = _TYPES.get(str(one.type), (None, ""))
+        if fits and one.name in raw and not fits(raw[one.name]):
+            raise InputError(f"{where}: {one.name} = {raw[one.name]!r}, {words} is needed")
+
+
+def _check_templates(raw: dict[str, Any], keys: Sequence[str], where: str, known: Sequence[str] = ("lang",)) -> None:
+    for key in keys:
+        fault = fault_of_template(raw[key], known) if key in raw else None
+        if fault:
+            raise InputError(f"{where}: {key} = {raw[key]!r} {fault}")
 
 
 def _refuse_unknown(raw: dict[str, Any], known: set[str], where: str) -> None:
@@ -330,7 +409,7 @@ def read_parts(
     kind: str, parts: list[DataPart], lang: str, resolve: Resolver
 ) -> list[Item]:
     """All items of the parts, in order."""
-    items: list = []
+    items: list[Any] = []
     for part in parts:
         whole = read_items(kind, resolve(part.file), lang)
         chosen = whole[part.start : part.end]

@@ -11,10 +11,12 @@ import pytest
 from small_experiment import experiment_text, write_data
 from tiny_encoders import save_tiny
 
-from comparisons.executor import Run, is_done
+from comparisons.executor import Run, RunFailed, is_done
 from comparisons.experiment import read_experiment
 from comparisons.report.writing import write_reports
+from comparisons.run_folder import FolderLock
 from comparisons.summary import summarize
+from comparisons.systems import MajorityRunner
 from xlembed.errors import InputError
 
 
@@ -201,3 +203,27 @@ def test_kill_9_and_the_same_command_end_in_the_same_report(tmp_path, data, enco
     reports[0] = reports[0].replace("--out killed", "--out undisturbed")
     assert without_times(reports[0]) == without_times(reports[1])
     assert len(without_times(reports[0])) > 1000
+
+
+def test_a_second_run_on_one_folder_is_refused_and_touches_nothing(tmp_path, data):
+    run = run_of(tmp_path, experiment_text(), data)
+    with FolderLock(run.out), pytest.raises(InputError, match="another run, process [0-9]+ on host .* is writing here"):
+        run.execute()
+    assert not run.out.exists()
+
+
+def test_a_cell_that_fails_stops_no_other_and_no_report_hides_it(tmp_path, data, monkeypatch, capsys):
+    """The first run meets a bug in one task; the second computes what is missing and nothing else."""
+    text = experiment_text()
+    text = text[: text.index('[[system]]\nname = "static"')]
+    whole = MajorityRunner.model
+    monkeypatch.setattr(MajorityRunner, "model", lambda self, kind, *rest: {"nli": whole}[kind](self, kind, *rest))
+    with pytest.raises(RunFailed, match="2 of 4 cells failed: names.floor.en: KeyError: 'ner' .*no report is written"):
+        run_of(tmp_path, text, data).execute()
+    assert capsys.readouterr().err.count("Traceback") == 1, "one bug in two cells is shown once"
+    before = modified(tmp_path / "out")
+    assert set(before) == {"pairs.floor.en.jsonl", "pairs.floor.de.jsonl"}
+    monkeypatch.undo()
+    run_of(tmp_path, text, data).execute()
+    after = modified(tmp_path / "out")
+    assert len(after) == 4 and before.items() <= after.items()

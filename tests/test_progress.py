@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 
 from xlembed import progress
 
@@ -36,3 +37,18 @@ def test_bar_on_a_terminal(capsys, monkeypatch):
         advance(2, "loss 0.5")
     assert "training loss 0.5" in terminal.getvalue() and "2/2" in terminal.getvalue()
     assert capsys.readouterr().out == ""
+
+
+def test_news_of_a_thread_go_to_who_listens_and_to_nobody_else(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    heard, other = [], threading.Thread(target=progress.say, args=["from elsewhere"])
+    with progress.heard_by(heard.append):
+        progress.say("news")
+        with progress.progress("training", 3) as advance:
+            advance(3)
+        other.start()
+        other.join()
+    progress.say("later")
+    assert heard == ["news", "training: 3 of 3"], "plain lines, and no bar"
+    assert capsys.readouterr() == ("", "from elsewhere\nlater\n")

@@ -20,7 +20,6 @@ from xlembed.lexicon import Lexicon, read_lexicon
 from xlembed.normalize import unit
 from xlembed.retrieval import key_bias, key_biases
 from xlembed.search.base import backend
-from xlembed.search.numpy_search import best_ranks
 from xlembed.types import Floats1d, Floats2d
 from xlembed.vectors import WordVectors
 
@@ -171,9 +170,10 @@ def _retrieval(src: WordVectors, trg: WordVectors, criterion: str) -> _Retrieval
 
 
 def _ranks(task: _Task, retrieval: _Retrieval) -> WordRanks:
-    places = [place for place, gold in enumerate(task.gold) if gold]
-    queries = retrieval.queries[[task.src_rows[place] for place in places]]
-    found = best_ranks(queries, retrieval.keys, [task.gold[place] for place in places], retrieval.bias)
+    places = [place for place, gold in enumerate(task.gold) if gold]  # only words with a row have gold
+    queries = retrieval.queries[[row for place in places if (row := task.src_rows[place]) is not None]]
+    gold = [task.gold[place] for place in places]
+    found = backend().best_ranks(queries, retrieval.keys, gold, retrieval.bias)
     ranks: list[int | None] = [None] * len(task.words)
     for place, rank in zip(places, found.tolist(), strict=True):
         ranks[place] = rank
@@ -399,7 +399,7 @@ def _mcnemar(n_better: int, n_worse: int) -> float:
     """Two-sided exact binomial p-value in whole numbers, for any number of words."""
     n = n_better + n_worse
     tail = sum(math.comb(n, k) for k in range(max(n_better, n_worse), n + 1))
-    return min(1.0, 2 * tail / 2**n)
+    return float(min(1.0, 2 * tail / 2**n))
 
 
 # ---- single words
@@ -410,10 +410,10 @@ def translate(src: WordVectors, trg: WordVectors, words: Sequence[str], retrieva
 
     Raises InputError for an unknown word.
     """
-    for word in words:
-        if src.row(word) is None:
+    rows, found = src.rows(words)
+    for word, is_known in zip(words, found, strict=True):
+        if not is_known:
             raise InputError(f"{word!r} is not in the source vocabulary")
     queries, keys = unit(src.matrix), unit(trg.matrix)
-    rows = [src.row(word) for word in words]
     best = backend().topk(queries[rows], keys, 1, key_bias(retrieval, queries, keys)).indices[:, 0]
     return [trg.words[row] for row in best]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xlembed.cluster import Scheduler, Workers
 from xlembed.errors import InputError
 from xlembed.languages import language_code
 from xlembed.options import AsJson, TopN, named_values, print_json
@@ -68,6 +69,7 @@ def align(
     """Map source vectors onto target vectors and save the mapping."""
     from xlembed.alignment.base import save_mapping
     from xlembed.alignment.methods import fit_method, method_of, read_settings
+    from xlembed.needs import n_pairs_of, of_aligning, tell_of_files
     from xlembed.vectors import read_vectors
 
     wanted = method_of(method)
@@ -77,6 +79,7 @@ def align(
     if wanted.lexicon == "none" and lexicon not in (None, "none"):
         raise InputError(f"method {method} uses no lexicon: leave --lexicon out")
     read_settings(method, wanted.load()[1], options)  # before files are read
+    tell_of_files([src, trg], n, lambda one, other: of_aligning(one, other, n_pairs_of(lexicon, one, other)))
     src_vectors, trg_vectors = read_vectors(src, n), read_vectors(trg, n)
     seed = None if wanted.lexicon == "none" else seed_lexicon(lexicon or "identical", src_vectors, trg_vectors)
     mapping = fit_method(method, src_vectors, trg_vectors, seed, options)
@@ -128,6 +131,7 @@ def hub(
     """Map many languages into one space, for BLI between any two of them."""
     from xlembed.alignment.hub import HubSettings, fit, save_hub
     from xlembed.lexicon import read_lexicon
+    from xlembed.needs import of_hub, tell_of_files
     from xlembed.vectors import read_vectors
 
     if "{lang}" not in lexicon:
@@ -138,6 +142,7 @@ def hub(
     pivot = pivot or next(iter(files))
     settings = HubSettings(method)
     lexicons = {lang: read_lexicon(lexicon.replace("{lang}", lang)) for lang in files if lang != pivot}
+    tell_of_files(list(files.values()), n, of_hub)
     spaces = {lang: read_vectors(file, n) for lang, file in files.items()}
     found = fit(spaces, lexicons, pivot, settings)
     save_hub(out, found)
@@ -162,11 +167,14 @@ def _options_of_languages(given: list[str]) -> dict[str, str]:
 
 
 def mapped(
-    src: Path, trg: Path, mapping: Path | None, pair: str | None, n: int | None
+    src: Path, trg: Path, mapping: Path | None, pair: str | None, n: int | None, tells: bool = True
 ) -> tuple[WordVectors, WordVectors]:
     """Vectors of both sides, read and brought into one space."""
+    from xlembed.needs import of_one_space, tell_of_files
     from xlembed.vectors import read_vectors
 
+    if tells:
+        tell_of_files([src, trg], n, lambda one, other: of_one_space(one, other, mapping is not None))
     fitted = _fitted(mapping, pair)
     return _in_one_space(read_vectors(src, n), read_vectors(trg, n), fitted)
 
@@ -215,23 +223,29 @@ def bli(
         Path | None, typer.Option(help="Also by part of speech: a folder with test.n.txt, test.v.txt, test.pn.txt ...")
     ] = None,
     against: Annotated[Path | None, typer.Option(help="Another mapping's folder: is this one better than it?")] = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     n: TopN = None,
     as_json: AsJson = False,
 ) -> None:
     """Bilingual dictionary induction: P@1/5/10 and MRR with 95 % intervals, and coverage."""
     from xlembed.bli import by_band, by_part_of_speech, compare, evaluate_many, read_parts_of_speech
     from xlembed.lexicon import read_lexicon
+    from xlembed.search.cluster import over_workers
     from xlembed.vectors import read_vectors
 
     tests = [read_lexicon(path) for path in lexicons]
     parts = read_parts_of_speech(pos) if pos is not None else None
     fitted, other = (_fitted(folder, pair) for folder in (mapping, against))
-    vectors = read_vectors(src, n), read_vectors(trg, n)
-    spaces = _in_one_space(*vectors, fitted)
-    directions = evaluate_many(*spaces, tests, retrieval, both_directions=both)
-    others = None
-    if against is not None:
-        others = evaluate_many(*_in_one_space(*vectors, other), tests, retrieval, both_directions=False)
+    _tell_of_search(src, trg, n, mapping is not None, retrieval, scheduler or workers, keeps_others=True)
+    with over_workers(scheduler, workers):
+        vectors = read_vectors(src, n), read_vectors(trg, n)
+        spaces = _in_one_space(*vectors, fitted)
+        directions = evaluate_many(*spaces, tests, retrieval, both_directions=both)
+        others = None
+        if against is not None:
+            others = evaluate_many(*_in_one_space(*vectors, other), tests, retrieval, both_directions=False)
+        by_part = None if parts is None else by_part_of_speech(*spaces, parts, retrieval)
     by_bands = [by_band(one.ranks) for one in directions[: len(tests)]] if bands else None
     found: dict[str, dict[str, Any]] = {}
     for place, test in enumerate(tests):
@@ -243,7 +257,6 @@ def bli(
             one["bands"] = _as_json(by_bands[place])
         if others is not None:
             one["against"] = compare(others[place].ranks, forward.ranks).as_json()
-    by_part = None if parts is None else by_part_of_speech(*spaces, parts, retrieval)
     if as_json:
         whole = found[tests[0].name] if len(tests) == 1 else {"lexicons": found}
         print_json(whole if by_part is None else {**whole, "parts_of_speech": _as_json(by_part)})
@@ -251,16 +264,29 @@ def bli(
     for place, test in enumerate(tests):
         if len(tests) > 1:
             print(f"{place and chr(10) or ''}{test.name}")
-        for one in directions[place :: len(tests)]:
+        for direction in directions[place :: len(tests)]:
             if both:
-                print(f"{one.direction}:")
-            _print_scores(one.scores)
+                print(f"{direction.direction}:")
+            _print_scores(direction.scores)
         if by_bands is not None:
             _print_group("bands", by_bands[place])
         if against is not None:
             _print_comparison(found[test.name]["against"], against)
     if by_part is not None:
         _print_group("parts of speech", by_part)
+
+
+def _tell_of_search(
+    src: Path, trg: Path, n: int | None, has_mapping: bool, retrieval: str, workers: str | int | None,
+    keeps_others: bool = False,
+) -> None:  # fmt: skip
+    """Say what memory a search among all words of both sides needs."""
+    from xlembed.needs import FEWER, of_search, tell_of_files
+
+    by_workers = workers is not None
+    remedy = FEWER if by_workers else f"{FEWER}, or spread the search with --workers"
+    tell_of_files([src, trg], n, lambda one, other:
+                  of_search(one, other, has_mapping, retrieval, keeps_others, by_workers), remedy)  # fmt: skip
 
 
 def _as_json(groups: dict[str, BLIScores | None]) -> dict[str, Any]:
@@ -305,9 +331,12 @@ def isometry(
     """How alike two spaces are in shape, before one aligns them."""
     from xlembed.isometry import isometry as measure
     from xlembed.lexicon import read_lexicon
+    from xlembed.needs import of_isometry, tell_of_files
     from xlembed.vectors import read_vectors
 
     pairs = None if lexicon is None else read_lexicon(lexicon)
+    tell_of_files([src, trg], None, lambda one, other: of_isometry(one, other, words), "make the files smaller with "
+                  "`xlembed vectors convert --n`, or lower --words")  # fmt: skip
     found = measure(read_vectors(src), read_vectors(trg), pairs, words)
     if as_json:
         print_json(found.as_json())
@@ -387,16 +416,23 @@ def lexicon_induce(
     retrieval: Retrieval = "csls",
     scores: Annotated[bool, typer.Option("--scores", help="The criterion's score as a third column.")] = False,
     least: Annotated[float | None, typer.Option("--min-score", help="Leave out pairs below this score.")] = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     n: TopN = None,
 ) -> None:
     """Write a bilingual dictionary: the pairs that are each other's nearest words."""
     from xlembed.files import write_text
     from xlembed.induction import induce
     from xlembed.normalize import unit
+    from xlembed.search.cluster import over_workers
 
-    src_vectors, trg_vectors = mapped(src, trg, mapping, pair, n)
-    found = induce(unit(src_vectors.matrix), unit(trg_vectors.matrix), direction, retrieval)
-    lines = {}
+    _tell_of_search(src, trg, n, mapping is not None, retrieval, scheduler or workers)
+    with over_workers(scheduler, workers):
+        spaces = mapped(src, trg, mapping, pair, n, tells=False)
+        src_vectors, trg_vectors = (vectors.transformed(unit) for vectors in spaces)
+        del spaces  # what unit rows were made of, as large again
+        found = induce(src_vectors.matrix, trg_vectors.matrix, direction, retrieval)
+    lines: dict[str, str] = {}
     for (src_row, trg_row), score in zip(found.rows.tolist(), found.scores.tolist(), strict=True):
         if least is None or score >= least:
             words = f"{src_vectors.words[src_row]}\t{trg_vectors.words[trg_row]}"

@@ -6,19 +6,37 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+
+from xlembed.errors import printable
 
 SECONDS_BETWEEN_LINES = 30.0
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
 
 
 def say(text: str) -> None:
-    """One line of news on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """One line of news, on standard error or to who listens."""
+    hear = _listener.get()
+    if hear is None:
+        print(printable(text), file=sys.stderr, flush=True)
+    else:
+        hear(text)
+
+
+@contextmanager
+def heard_by(hear: Callable[[str], None]) -> Iterator[None]:
+    """Within it, in this thread, all news go to `hear` as plain lines: how a worker of a cluster speaks."""
+    before = _listener.set(hear)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
     """Yield advance(n=1, note=""); `what` names the work and `total` its number of steps."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and _listener.get() is None:
         yield from _bar(what, total)
     else:
         yield from _lines(what, total)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,34 @@ def tune_libraries() -> None:
             os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
 
 
-def one_blas_thread() -> AbstractContextManager:
+def one_blas_thread() -> AbstractContextManager[object]:
     """Within it each product runs in one thread: for small ones, of which more threads cost more than they bring (much
     more on busy cores), and for those of threads of our own. Nothing where threadpoolctl is not installed."""
     if importlib.util.find_spec("threadpoolctl"):
         import threadpoolctl
 
-        return threadpoolctl.threadpool_limits(1, "blas")
+        limits: AbstractContextManager[object] = threadpoolctl.threadpool_limits(1, "blas")
+        return limits
     return nullcontext()
 
 
+_most_cores: ContextVar[int | None] = ContextVar("most_cores", default=None)
+
+
 def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use, or fewer (`cores`)."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(there, _most_cores.get() or there)
+
+
+@contextmanager
+def cores(n: int) -> Iterator[None]:
+    """Within it our own threads are at most n: one task of several that share a machine takes its share."""
+    token = _most_cores.set(n)
+    try:
+        yield
+    finally:
+        _most_cores.reset(token)
 
 
 def in_threads(function: Callable[[Any], None], parts: Sequence[Any], n_threads: int | None = None) -> None:

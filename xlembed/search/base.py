@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
 from xlembed.errors import InputError, require
-from xlembed.types import Floats1d, Floats2d, Ints2d
+from xlembed.types import Floats1d, Floats2d, Ints1d, Ints2d
 
 BACKENDS = ("numpy", "numba", "torch")
 
@@ -49,13 +49,21 @@ class Backend(Protocol):
     def logsumexp(self, queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
         """log of the sum over keys of exp(beta * similarity) of each query, (n_queries,) float64."""
 
+    def best_ranks(
+        self, queries: Floats2d, keys: Floats2d, gold: Sequence[Sequence[int]], key_bias: Floats1d | None = None
+    ) -> Ints1d:
+        """Rank (from 1) of the best-ranked gold key of each query among all keys, ties by lower index."""
 
-_chosen: ContextVar[str] = ContextVar("backend", default="auto")
+
+_chosen: ContextVar[str | Backend] = ContextVar("backend", default="auto")
 
 
 def backend(name: str | None = None) -> Backend:
     """A backend by name, else the chosen one (`choose`, `using`); auto: numba where it is installed, else numpy."""
-    name = _known(name or _chosen.get())
+    wanted = _chosen.get() if name is None else name
+    if not isinstance(wanted, str):
+        return wanted
+    name = _known(wanted)
     if name == "auto":
         name = "numba" if importlib.util.find_spec("numba") else "numpy"
     return importlib.import_module(f"xlembed.search.{name}_search")
@@ -66,10 +74,15 @@ def choose(name: str) -> None:
     _chosen.set(_known(name))
 
 
+def chosen() -> str | Backend:
+    """What was chosen, by name or as it is."""
+    return _chosen.get()
+
+
 @contextmanager
-def using(name: str) -> Iterator[None]:
-    """The backend of the searches within."""
-    token = _chosen.set(_known(name))
+def using(which: str | Backend) -> Iterator[None]:
+    """The backend of the searches within, by name or as it is."""
+    token = _chosen.set(_known(which) if isinstance(which, str) else which)
     try:
         yield
     finally:

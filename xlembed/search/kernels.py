@@ -12,7 +12,8 @@ A row whose buffer stays full is marked by fill = -1 and left to another way.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from xlembed.jit import njit
 
 BLOCK = 64  # values that are looked at together: in shorter loops LLVM finds no vector code
 PART = 16  # rows whose greatest value bounds a column's best

@@ -25,6 +25,7 @@ import numpy as np
 from xlembed.errors import InputError
 from xlembed.search import kernels, numpy_search
 from xlembed.search.base import Neighbors
+from xlembed.search.numpy_search import best_ranks as best_ranks
 from xlembed.tuning import in_threads, n_cores, one_blas_thread
 from xlembed.types import Floats1d, Floats2d
 
@@ -45,7 +46,9 @@ def topk_both(
     src: Floats2d, trg: Floats2d, k: int, src_bias: Floats1d | None = None, trg_bias: Floats1d | None = None
 ) -> tuple[Neighbors, Neighbors]:
     """The k best trg of each src and the k best src of each trg, from one product."""
-    return _search(src, trg, k, k, src_bias, trg_bias)
+    forward, back = _search(src, trg, k, k, src_bias, trg_bias)
+    assert back is not None  # k_trg was given
+    return forward, back
 
 
 def logsumexp(queries: Floats2d, keys: Floats2d, beta: float) -> Floats1d:
@@ -124,7 +127,7 @@ def _one_thread_each() -> Iterator[None]:
         try:
             yield
         finally:  # a thread that sets torch's number sets that of MKL for all
-            if before is not None:
+            if torch and before is not None:
                 torch.set_num_threads(before)
 
 
@@ -161,9 +164,10 @@ def fastest_products() -> str:
         return best
 
     importlib.import_module("torch")
-    kinds = ("numpy", "torch", *(("half",) if has_bfloat16() else ()))
+    kinds: tuple[str, ...] = ("numpy", "torch", *(("half",) if has_bfloat16() else ()))
     with _one_thread_each(), ThreadPoolExecutor(1) as pool:
-        return min(zip(pool.map(seconds, kinds), kinds, strict=True))[1]
+        fastest = dict(zip(kinds, pool.map(seconds, kinds), strict=True))
+    return min(fastest, key=lambda kind: (fastest[kind], kind))
 
 
 def _kind_of_products(n_similarities: int) -> str:
@@ -193,12 +197,13 @@ def _single_products(
         trg = np.hstack([trg, ones[1], trg_bias[:, None]])
     room = threading.local()  # a tile of each thread's own: making one anew costs page faults
 
-    src_torch, trg_torch = (_as_torch(side) for side in (src, trg)) if with_torch else (None, None)
+    tensors = [_as_torch(side) for side in (src, trg)] if with_torch else []
 
     def empty_tile(n_rows: int, n_columns: int) -> np.ndarray:
         if not hasattr(room, "tile"):
             room.tile = np.empty(TILE_ROWS * TILE_COLS, dtype=np.float32)
-        return room.tile[: n_rows * n_columns].reshape(n_rows, n_columns)
+        part: np.ndarray = room.tile[: n_rows * n_columns].reshape(n_rows, n_columns)
+        return part
 
     def tile(rows: slice, columns: slice) -> np.ndarray:
         one, other = src[rows], trg[columns]
@@ -209,7 +214,7 @@ def _single_products(
 
         if not hasattr(room, "tile"):
             torch.set_num_threads(1)
-        one, other = src_torch[rows], trg_torch[columns]
+        one, other = tensors[0][rows], tensors[1][columns]
         out = empty_tile(len(one), len(other))
         torch.mm(one, other.T, out=torch.from_numpy(out))
         return out
@@ -257,7 +262,8 @@ def _half(torch: Any, matrix: Floats2d, bias: Floats1d | None, first: bool) -> t
     """bfloat16 rows, with the bias and ones beside them, and the length of what rounding took from each row."""
     single = _as_torch(matrix)
     half = single.bfloat16()
-    rounding = (half.float() - single).norm(dim=1).numpy() * 1.001
+    pairs = zip(half.split(TILE_ROWS), single.split(TILE_ROWS), strict=True)  # whose differences are held at once
+    rounding = np.concatenate([(rounded.float() - exact).norm(dim=1).numpy() * 1.001 for rounded, exact in pairs])
     if bias is not None:
         rest, parts = torch.from_numpy(bias), []
         for _ in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from xlembed.search.base import Neighbors
 from xlembed.types import Floats1d, Floats2d, Ints1d
 
 _BLOCK_NUMBERS = 1 << 24  # similarities held at once: 64 MB in single, 128 MB in double precision
+_WIDE_ROWS = 1 << 14  # keys held at once in double precision
 _SINGLE = 2.0**-24  # half a unit in the last place of 1, float32
 
 
@@ -63,7 +65,8 @@ def logsumexp_of(queries: Floats2d, wide_keys: Floats2d, beta: float) -> Floats1
     values *= beta
     top = values.max(axis=1, keepdims=True)
     np.exp(np.subtract(values, top, out=values), out=values)
-    return np.log(values.sum(axis=1)) + top[:, 0]
+    sums: Floats1d = np.log(values.sum(axis=1)) + top[:, 0]
+    return sums
 
 
 def product_errors(queries: Floats2d, keys: Floats2d, key_bias: Floats1d | None) -> Floats1d:
@@ -77,7 +80,8 @@ def product_errors(queries: Floats2d, keys: Floats2d, key_bias: Floats1d | None)
     longest = np.sqrt(np.einsum("ij,ij->i", keys, keys, dtype=np.float64).max(initial=0))
     lengths = np.sqrt(np.einsum("ij,ij->i", queries, queries, dtype=np.float64))
     bias = 0.0 if key_bias is None else float(np.abs(key_bias).max(initial=0))
-    return gamma * (lengths * longest + bias)
+    errors: Floats1d = gamma * (lengths * longest + bias)
+    return errors
 
 
 def _pair_scores(
@@ -98,7 +102,16 @@ def _first_of_each(rows: Ints1d, columns: Ints1d, scores: Floats1d, k: int) -> I
     """Positions of each row's k best pairs, best first, ties by lower column; every row has at least k."""
     order = np.lexsort((columns, -scores, rows))
     starts = np.searchsorted(rows[order], np.arange(rows[-1] + 1)) if len(rows) else np.empty(0, dtype=np.int64)
-    return order[(starts[:, None] + np.arange(k)).ravel()]
+    first: Ints1d = order[(starts[:, None] + np.arange(k)).ravel()]
+    return first
+
+
+@dataclass(frozen=True)
+class BestGold:
+    """The best gold key of each query and its score, both (n_queries,)."""
+
+    indices: Ints1d
+    scores: Floats1d
 
 
 def best_ranks(
@@ -108,16 +121,37 @@ def best_ranks(
 
     Scores are computed in double precision and rounded to float32, as in `topk`.
     """
-    bias = 0.0 if key_bias is None else key_bias.astype(np.float64)
-    wide = keys.astype(np.float64)
-    ranks = np.empty(len(queries), dtype=np.int64)
-    for block in _blocks(len(queries), len(keys)):
-        values = (queries[block].astype(np.float64) @ wide.T + bias).astype(np.float32)
-        for row, query in zip(values, range(block.start, block.stop), strict=True):
-            candidates = np.asarray(gold[query])
-            best = candidates[row[candidates] == row[candidates].max()].min()
-            ranks[query] = 1 + (row > row[best]).sum() + (row[:best] == row[best]).sum()
-    return ranks
+    best = best_gold(queries, keys, gold, key_bias)
+    return 1 + n_ahead(queries, keys, 0, best, key_bias)
+
+
+def best_gold(
+    queries: Floats2d, keys: Floats2d, gold: Sequence[Sequence[int]], key_bias: Floats1d | None = None
+) -> BestGold:
+    """Of each query's gold keys (one at least) the one with the greatest score, ties by lower index."""
+    rows = np.repeat(np.arange(len(gold)), [len(wanted) for wanted in gold])
+    columns = np.array([key for wanted in gold for key in wanted], dtype=np.int64)
+    scores = _pair_scores(queries, keys, rows, columns, key_bias)
+    best = _first_of_each(rows, columns, scores, 1)
+    return BestGold(columns[best], scores[best])
+
+
+def n_ahead(
+    queries: Floats2d, keys: Floats2d, first_key: int, best: BestGold, key_bias: Floats1d | None = None
+) -> Ints1d:
+    """How many of some keys, the first of which is number `first_key`, rank before each query's best gold key."""
+    counts = np.zeros(len(queries), dtype=np.int64)
+    for start in range(0, len(keys), _WIDE_ROWS):
+        part = slice(start, min(start + _WIDE_ROWS, len(keys)))
+        numbers = np.arange(first_key + part.start, first_key + part.stop)
+        wide = keys[part].astype(np.float64).T
+        bias = 0.0 if key_bias is None else key_bias[part].astype(np.float64)
+        for block in _blocks(len(queries), 4 * len(numbers)):
+            values = (queries[block].astype(np.float64) @ wide + bias).astype(np.float32)
+            index, score = best.indices[block, None], best.scores[block, None]
+            is_ahead = (values > score) | ((values == score) & (numbers < index))
+            counts[block] += (is_ahead & (numbers != index)).sum(axis=1)
+    return counts
 
 
 def _blocks(n_queries: int, n_keys: int) -> Iterator[slice]:

@@ -9,6 +9,7 @@ import numpy as np
 from xlembed.errors import InputError, require
 from xlembed.search import numpy_search
 from xlembed.search.base import Neighbors
+from xlembed.search.numpy_search import best_ranks as best_ranks
 from xlembed.types import Floats1d, Floats2d
 
 _TILE_NUMBERS = 1 << 26  # similarities held at once: 256 MB
