@@ -10,10 +10,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from xlembed.errors import at
+from xlembed.errors import InputError, at
 from xlembed.types import Floats1d
 
 _MAGIC = b"E5S1"
@@ -59,19 +60,23 @@ def read_e5(path: Path) -> tuple[E5Shape, dict[str, np.ndarray]]:
 
     Raises InputError when the file is not of this format, cut short, or inconsistent.
     """
-    data = np.memmap(path, dtype=np.uint8, mode="r")
     try:
+        data = np.memmap(path, dtype=np.uint8, mode="r")
         shape, directory = _header(data, path)
+        if sum(size for *_, size in directory) > len(data):  # else few bytes could stand for many tensors
+            raise ValueError("tensors overlap")
         tensors = {
             _bert_name(name): _tensor(data, kind, count, offset, size, path)
             for name, kind, count, offset, size in directory
         }
-    except (struct.error, UnicodeDecodeError, KeyError):
+    except InputError:
+        raise
+    except (struct.error, ValueError, KeyError, OverflowError):  # what is not UTF-8 is a ValueError
         raise at(path, None, "is cut short or damaged: install the package again") from None
     return shape, _shaped(tensors, shape, path)
 
 
-def bert_config(shape: E5Shape) -> dict:
+def bert_config(shape: E5Shape) -> dict[str, Any]:
     """The config.json of a transformers BertModel of this shape."""
     return {
         "architectures": ["BertModel"],
@@ -90,7 +95,7 @@ def bert_config(shape: E5Shape) -> dict:
 
 
 def _header(data: np.ndarray, path: Path) -> tuple[E5Shape, list[tuple[str, int, int, int, int]]]:
-    raw = memoryview(data)
+    raw = data.data  # its bytes, no copy
     if bytes(raw[:4]) != _MAGIC:
         raise at(path, None, "is not an E5S1 weight file")
     version, *sizes, eps, block = struct.unpack_from("<I7ifi", raw, 4)
@@ -112,7 +117,9 @@ def _header(data: np.ndarray, path: Path) -> tuple[E5Shape, list[tuple[str, int,
         kind, count, start, size = struct.unpack_from("<BIQQ", raw, offset)
         offset += struct.calcsize("<BIQQ")
         directory.append((name, kind, count, start, size))
-    return E5Shape(*sizes, eps), directory
+    if min(sizes) < 1 or not 0 < eps < 1:
+        raise at(path, None, f"has sizes {sizes} and eps {eps} in its header: install the package again")
+    return E5Shape(*[*sizes, eps]), directory
 
 
 def _bert_name(name: str) -> str:

@@ -125,13 +125,18 @@ def own_items(sentences: Sequence[Sequence[Row]], kind: str, lang: str, scheme: 
     if sentences[0][0].gold is None:
         raise at(path, None, "has no column of gold: give the test file as --gold")
     return [TaggedSentence(tuple(row.token for row in rows),
-                           tuple(_iob2([row.gold for row in rows], kind, scheme)), lang)
+                           tuple(_gold(rows, kind, scheme)), lang)
             for rows in sentences]  # fmt: skip
 
 
 def predicted_tags(sentences: Sequence[Sequence[Row]], kind: str, scheme: str) -> list[list[str]]:
     """Predicted tags of each sentence, IOB2 for ner."""
     return [_iob2([row.predicted for row in rows], kind, scheme) for rows in sentences]
+
+
+def _gold(rows: Sequence[Row], kind: str, scheme: str) -> list[str]:
+    """The column of gold, which all rows have or none."""
+    return _iob2([row.gold for row in rows if row.gold is not None], kind, scheme)
 
 
 def _iob2(tags: list[str], kind: str, scheme: str) -> list[str]:
@@ -180,7 +185,7 @@ def _order_hint(sentences: Sequence[Sequence[Row]], items: Sequence[TaggedSenten
 def _check_gold(rows: Sequence[Row], item: TaggedSentence, kind: str, scheme: str, path: str | Path,
                 gold: str | Path) -> None:  # fmt: skip
     """Raise InputError unless the gold column says what the gold file says (for ner: the same spans)."""
-    theirs, ours = _iob2([row.gold for row in rows], kind, scheme), list(item.tags)
+    theirs, ours = _gold(rows, kind, scheme), list(item.tags or ())
     if kind == "ner":
         theirs, ours = to_iob2(theirs, "iob1"), to_iob2(ours, "iob1")
     for row, one, other in zip(rows, theirs, ours, strict=True):

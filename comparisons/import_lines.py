@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from baselines.corpora import HYPOTHESIS, LABEL, LABEL_SPELLINGS, PREMISE, Item
+from baselines.corpora import HYPOTHESIS, LABEL, LABEL_SPELLINGS, PREMISE, Item, TaggedSentence
 from baselines.predictions import fault_of, read_record, shown
 from comparisons.import_conll import check_scheme, is_tag, to_iob2
 from xlembed.errors import at
@@ -49,7 +49,9 @@ def read_label_lines(path: str | Path, kind: str, items: Sequence[Item], gold: s
 
 def _columns(header: list[str], kind: str, path: str | Path) -> dict[str, int]:
     """What a table's columns are: predicted, and gold and texts where it has them."""
-    texts = {"premise": PREMISE, "hypothesis": HYPOTHESIS} if kind == "nli" else {"text": TEXT}
+    texts: dict[str, Sequence[str]] = {"text": TEXT}
+    if kind == "nli":
+        texts = {"premise": PREMISE, "hypothesis": HYPOTHESIS}
     found = _find(header, {"predicted": PREDICTED, "gold": GOLD} | texts)
     if "predicted" in found:
         return found
@@ -88,7 +90,7 @@ def _check_label(kind: str, label: str, path: str | Path, number: int) -> None:
 
 
 def read_json_lines(path: str | Path, kind: str, scheme: str, items: Sequence[Item],
-                    gold: str | Path) -> tuple[list, str]:  # fmt: skip
+                    gold: str | Path) -> tuple[list[Any], str]:  # fmt: skip
     """Predictions of JSON lines {"predicted": ...} without a header; and what was checked.
 
     id, gold, words, premise, hypothesis and text may stand beside it and are checked. Raises InputError with the line.
@@ -137,7 +139,8 @@ def _check(told: Sequence[Told], items: Sequence[Item], path: str | Path, gold: 
         has = [key for key in _OF_ITEM if key in one]
         for key in has:
             _same(key, one[key], item, i, path, number, gold)
-        if isinstance(one["predicted"], list) and len(one["predicted"]) != len(item.words):
+        tags = one["predicted"]
+        if isinstance(item, TaggedSentence) and isinstance(tags, list) and len(tags) != len(item.words):
             raise at(path, number, f"{len(one['predicted'])} tags, sentence {i + 1} of {gold} has "
                      f"{len(item.words)} words")  # fmt: skip
         kept = set(has) if kept is None else kept & set(has)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
-from baselines.corpora import KINDS, TAGGING, Item, gold_hash, need_gold, read_items
+from baselines.corpora import KINDS, TAGGING, TaggedSentence, gold_hash, need_gold, read_items
 from baselines.predictions import (
     PredictionSet,
     RunSettings,
@@ -55,40 +55,42 @@ def read_theirs(path: Path, said: Said, gold: Path | None = None, scheme: str = 
         return found if gold is None else with_gold(found, gold, path)
     if said.kind is None:
         raise at(path, None, f"has no header that says what it is: give its kind ({', '.join(KINDS)})")
-    found = _without_header(path, said, gold, scheme, is_json)
+    found = _without_header(path, said, said.kind, gold, scheme, is_json)
     need_known_labels(found, path)
     return found
 
 
-def _without_header(path: Path, said: Said, gold: Path | None, scheme: str, is_json: bool) -> PredictionSet:
+def _without_header(path: Path, said: Said, kind: str, gold: Path | None, scheme: str, is_json: bool) -> PredictionSet:
     lang = said.lang or "und"
-    items = None if gold is None else read_items(said.kind, gold, lang)
-    if items is not None:
-        need_gold(items, str(gold))
-    if not is_json and said.kind in TAGGING:
-        return _from_columns(path, said, lang, items, gold, scheme)
-    if items is None:
+    if not is_json and kind in TAGGING:
+        return _from_columns(path, said, kind, lang, gold, scheme)
+    if gold is None:
         raise at(path, None, "holds predictions without gold: give the test file as --gold")
+    items = read_items(kind, gold, lang)
+    need_gold(items, str(gold))
     if is_json:
-        predicted, checked = read_json_lines(path, said.kind, scheme, items, gold)
+        predicted, checked = read_json_lines(path, kind, scheme, items, gold)
     else:
-        predicted, checked = read_label_lines(path, said.kind, items, gold)
-    return make_predictions(_run(path, said, lang, gold, checked), items, predicted)
+        predicted, checked = read_label_lines(path, kind, items, gold)
+    return make_predictions(_run(path, said, kind, lang, gold, checked), items, predicted)
 
 
-def _from_columns(path: Path, said: Said, lang: str, items: list[Item] | None, gold: Path | None,
-                  scheme: str) -> PredictionSet:  # fmt: skip
-    sentences = read_rows(path, said.kind, lang, scheme, None if items is None else items[0].words[0])
-    if items is None:
-        items, checked = own_items(sentences, said.kind, lang, scheme, path), "nothing, the gold is the file's own"
+def _from_columns(path: Path, said: Said, kind: str, lang: str, gold: Path | None, scheme: str) -> PredictionSet:
+    if gold is None:
+        sentences = read_rows(path, kind, lang, scheme, None)
+        items, checked = own_items(sentences, kind, lang, scheme, path), "nothing, the gold is the file's own"
     else:
-        checked = check_rows(sentences, items, said.kind, scheme, path, gold)
-    return make_predictions(_run(path, said, lang, gold, checked), items, predicted_tags(sentences, said.kind, scheme))
+        items = cast("list[TaggedSentence]", read_items(kind, gold, lang))  # the kind is one of tagging
+        need_gold(items, str(gold))
+        sentences = read_rows(path, kind, lang, scheme, items[0].words[0])
+        checked = check_rows(sentences, items, kind, scheme, path, gold)
+    run = _run(path, said, kind, lang, gold, checked)
+    return make_predictions(run, items, predicted_tags(sentences, kind, scheme))
 
 
-def _run(path: Path, said: Said, lang: str, gold: Path | None, checked: str) -> RunSettings:
+def _run(path: Path, said: Said, kind: str, lang: str, gold: Path | None, checked: str) -> RunSettings:
     """Settings of a file without a header: what was said, or the file's name as the system's."""
-    return RunSettings(said.task or said.kind, said.kind, said.system or path.name.partition(".")[0], lang,
+    return RunSettings(said.task or kind, kind, said.system or path.name.partition(".")[0], lang,
                        said.split or (gold or path).name, said.seed,
                        {"imported": path.name, "checked": checked})  # fmt: skip
 
@@ -105,7 +107,7 @@ def with_gold(found: PredictionSet, gold: Path, path: Path) -> PredictionSet:
     """Predictions joined with a gold file, which must be the one that they were made for: gold and texts alike."""
     items = read_items(found.run.kind, gold, found.run.lang)
     need_gold(items, str(gold))
-    ours: Sequence = [item.gold for item in items]
+    ours: list[Any] = [item.gold for item in items]
     check_lengths(PredictionSet(found.run, "", ours, found.predicted), f"{path} against {gold}")
     for i, (theirs, own) in enumerate(zip(found.gold, ours, strict=True)):
         if theirs != own:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from baselines.corpora import TAGGING
 from baselines.metrics import spans
@@ -47,7 +48,7 @@ def _foreign(predictions: PredictionSet) -> tuple[Counter[str], Counter[str]]:
     return predicted, Counter({label: n for label, n in predicted.items() if label not in gold})
 
 
-def _labels(kind: str, answers: Sequence) -> Counter[str]:
+def _labels(kind: str, answers: Sequence[Any]) -> Counter[str]:
     """How often each label, tag or entity type occurs."""
     if kind == "ner":
         return Counter(span.label for tags in answers for span in spans(tags))

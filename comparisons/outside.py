@@ -6,6 +6,7 @@ stands in the report only where their own headers say it.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,20 @@ if TYPE_CHECKING:
 FIELDS = ("task", "lang", "seed")  # what a template may hold
 
 
+def fault_of_template(text: str, known: Sequence[str]) -> str | None:
+    """Why a template cannot be filled in, None if it can: it may hold {name} for each name known, and no other braces.
+
+    Python's own format language would let a file ask for widths that fill the memory, and for attributes.
+    """
+    told = ", ".join(f"{{{name}}}" for name in known)
+    try:
+        parts = list(string.Formatter().parse(text))
+    except ValueError:
+        return f"may hold {told} and no other braces"
+    plain = all(name is None or (name in known and not spec and not conversion) for _, name, spec, conversion in parts)
+    return None if plain else f"may hold {told} and no other braces"
+
+
 def check_template(files: str, tasks: Sequence[str], n_seeds: int, where: str) -> None:
     """Raise InputError unless a template of file names tells tasks, languages and seeds apart."""
     needed = {"lang": True, "task": len(tasks) > 1, "seed": n_seeds > 1}
@@ -32,11 +47,9 @@ def check_template(files: str, tasks: Sequence[str], n_seeds: int, where: str) -
         if needed[name] and f"{{{name}}}" not in files:
             several = {"lang": "", "task": f", it runs on {len(tasks)} tasks", "seed": f", it has {n_seeds} seeds"}
             raise InputError(f"{where}: files = {files!r} must hold {{{name}}}{several[name]}")
-    try:
-        files.format(task="t", lang="de", seed=1)
-    except (KeyError, IndexError, ValueError, AttributeError):
-        known = ", ".join(f"{{{name}}}" for name in FIELDS)
-        raise InputError(f"{where}: files = {files!r} may hold {known} and no other braces") from None
+    fault = fault_of_template(files, FIELDS)
+    if fault:
+        raise InputError(f"{where}: files = {files!r} {fault}")
 
 
 class OutsideRunner:
@@ -47,20 +60,21 @@ class OutsideRunner:
     """
 
     def __init__(self, experiment: Experiment, system: System, resolve: Resolver):
-        self.experiment, self.system, self.resolve = experiment, system, resolve
+        assert system.files is not None  # of a system of type predictions
+        self.experiment, self.system, self.resolve, self.files = experiment, system, resolve, system.files
         self.tasks = [task for task in experiment.tasks if system.takes(task)]
         names = [task.name for task in self.tasks]
-        check_template(system.files, names, len(system.seeds), f"system {system.name!r}")
+        check_template(self.files, names, len(system.seeds), f"system {system.name!r}")
 
     def _seeds(self) -> list[int | None]:
-        return list(self.system.seeds) if "{seed}" in self.system.files else [None]
+        return list(self.system.seeds) if "{seed}" in self.files else [None]
 
     def _tasks_in(self, lang: str) -> list[Task]:
         return [task for task in self.tasks if lang in self.experiment.languages(task)]
 
     def _file(self, task: Task, lang: str, seed: int | None) -> Path:
         """Where a file is. Raises InputError if it is nowhere."""
-        name = self.system.files.format(task=task.name, lang=lang, seed=seed)
+        name = self.files.format(task=task.name, lang=lang, seed=seed)
         try:
             return Path(name) if Path(name).is_file() else self.resolve(name)
         except InputError:
@@ -99,19 +113,20 @@ class OutsideRunner:
 
     def predictions(self, task: Task, lang: str, seed: int | None) -> PredictionSet:
         """A file's predictions, held against the test file. Raises InputError with what differs."""
-        said = Said(task.kind, lang=lang, seed=seed if "{seed}" in self.system.files else None)
+        said = Said(task.kind, lang=lang, seed=seed if "{seed}" in self.files else None)
         return read_theirs(self._file(task, lang, seed), said, self.resolve(task.test_file(lang)), self.system.scheme)
 
     def model(
-        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
-    ) -> Model:
+        self, kind: str, train: Sequence[Any], dev: Sequence[Any],
+        seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:  # fmt: skip
         """Cost and facts are those of the file, so they are there once `predict` has read it."""
         from comparisons.systems import Model
 
         cost: dict[str, Any] = {}
         about: dict[str, Any] = {}
 
-        def predict(items: Sequence[Item], lang: str) -> list:
+        def predict(items: Sequence[Item], lang: str) -> list[Any]:
             task = self._task_of(kind, items, lang)
             found = self.predictions(task, lang, seed)
             cost.update(found.run.cost)

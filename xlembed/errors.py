@@ -10,12 +10,33 @@ import importlib
 from os import PathLike
 from types import ModuleType
 
+_LONGEST = 2000  # characters of a message
+
 
 class InputError(ValueError):
-    """The input cannot be used. The message says what, where and what to do."""
+    """The input cannot be used. The message, one line, says what, where and what to do.
+
+    Characters that a terminal would obey or not show (escapes, line ends, direction marks) are told by their codes.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message)))
 
 
-def at(path: str | PathLike, line: int | None, message: str) -> InputError:
+def printable(text: str) -> str:
+    """A text on one line, every character of it to be seen; the middle of a very long one is left out."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST * 3 // 4]} ... {text[-_LONGEST // 5 :]}"
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def at(path: str | PathLike[str], line: int | None, message: str) -> InputError:
     """An InputError that begins with the file and, where there is one, the line."""
     where = f"{path}:{line}" if line is not None else f"{path}"
     return InputError(f"{where}: {message}")

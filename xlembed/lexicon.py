@@ -67,7 +67,7 @@ def read_lexicon(path: str | Path) -> Lexicon:
         if not line.strip(" \t"):
             continue
         fields = line.split("\t") if "\t" in line else line.split(" ")
-        fields = [field.strip(" ") for field in fields if field.strip(" ")]
+        fields = [word for field in fields if (word := field.strip(" \r"))]
         if len(fields) != 2:
             raise at(path, number, f"expected source word TAB (or space) target word, found {line[:60]!r}")
         pairs[fields[0], fields[1]] = None
@@ -112,7 +112,11 @@ def need_covered(lexicon: Lexicon, src: WordVectors, trg: WordVectors) -> Covere
 
 
 def write_lexicon(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
-    """Write a two-column lexicon, TAB between, all or nothing."""
+    """Write a two-column lexicon, TAB between, all or nothing. InputError for a word that would be read wrongly."""
     from xlembed.files import write_text
 
+    pairs = list(pairs)
+    for word in (word for pair in pairs for word in pair):
+        if not word or "\t" in word or "\n" in word or word != word.strip(" \r"):
+            raise at(path, None, f"the word {word[:60]!r} cannot stand in a lexicon: TAB and line end part words there")
     write_text(path, "".join(f"{src}\t{trg}\n" for src, trg in pairs))

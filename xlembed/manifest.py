@@ -51,7 +51,7 @@ class DataFile:
     @property
     def member(self) -> str | None:
         """The path inside the archive at `address`, or None where the address is the file itself."""
-        return None if self.address is None else self.source.partition("#")[2] or None
+        return None if self.source is None or self.package else self.source.partition("#")[2] or None
 
 
 Manifest = Mapping[str, DataFile]
@@ -84,8 +84,9 @@ def read_manifest(path: str | Path | None = None) -> Manifest:
         if file.name in files:
             raise at(path, number, f"{file.name} is on line {lines[file.name]} already: remove one")
         files[file.name], lines[file.name] = file, number
+    sources = {file.source for file in files.values()}
     for file in files.values():
-        if file.member is not None and archive_of(file, files) is None:
+        if file.member is not None and file.address not in sources:
             raise at(path, lines[file.name], f"no line lists the archive {file.address}: add one")
     return files
 
@@ -123,8 +124,8 @@ def _parse(line: str) -> DataFile:
 def _n_bytes(field: str | None) -> int | None:
     if field is None:
         return None
-    if not (field.isascii() and field.isdigit()):
-        raise InputError(f"bytes {field!r} is not a number")
+    if not (field.isascii() and field.isdigit() and len(field) < 19):
+        raise InputError(f"bytes {field[:40]!r} is not a number of bytes")
     return int(field)
 
 

@@ -222,7 +222,7 @@ def evaluate(
     for side, what in zip(sides, ("source", "target"), strict=True):
         if not side.has_words.any():
             raise InputError(f"{sentences.name}: no {what} sentence has a word with a vector: check languages")
-    return score(*sides, retrieval, sentences.name, weighting, seed)
+    return score(sides[0], sides[1], retrieval, sentences.name, weighting, seed)
 
 
 def _weights(weighting: str, texts: Iterable[str], lang: str | None) -> TokenWeights | None:

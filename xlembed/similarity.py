@@ -85,7 +85,7 @@ def read_similarity(path: str | Path, gold: str | Path | None = None) -> Similar
             judgements.append(_number(path, line, fields[2]))
     if not pairs:
         raise at(path, None, "holds no pairs")
-    if numbers is not None and len(numbers) != len(pairs):
+    if gold is not None and numbers is not None and len(numbers) != len(pairs):
         raise at(gold, None, f"holds {len(numbers)} judgements, {path} {len(pairs)} pairs")
     return SimilarityPairs(pairs, judgements if numbers is None else numbers, str(path))
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import BufferedIOBase
 from itertools import cycle
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from xlembed.errors import InputError, at
-from xlembed.files import BAD_STREAM, open_binary
+from xlembed.files import BAD_STREAM, LINE_LIMIT, long_line, open_binary
 from xlembed.tuning import n_cores
 from xlembed.types import Floats2d
 from xlembed.vec_kernels import PADDING, read_rows
@@ -30,8 +31,12 @@ class Table(Protocol):
 
     path: Path
     dim: int
-    next_line: int
-    is_full: bool
+
+    @property
+    def next_line(self) -> int: ...
+
+    @property
+    def is_full(self) -> bool: ...
 
     def add_line(self, line: str) -> None: ...
 
@@ -44,7 +49,7 @@ def add_blocks(table: Table) -> None:
     with open_binary(table.path) as file, ThreadPoolExecutor(n_threads) as pool:
         file.readline()
         blocks = _Blocks(file, table.dim, n_threads + 1)
-        running = deque()
+        running: deque[tuple[_Block, Future[_Parsed]]] = deque()
         for block in blocks:
             running.append((block, pool.submit(_parse, block)))
             if len(running) > n_threads:
@@ -53,6 +58,8 @@ def add_blocks(table: Table) -> None:
                 return
         while running:
             _add_block(table, *running.popleft())
+        if blocks.is_endless and not table.is_full:
+            raise at(table.path, table.next_line, long_line(LINE_LIMIT))
         if blocks.failure and not table.is_full:
             reason = f"compressed data is damaged or cut short ({blocks.failure}): fetch the file again"
             raise at(table.path, table.next_line, reason)
@@ -85,19 +92,21 @@ class _Block:
 class _Blocks:
     """A file as blocks of whole lines, each filled again when `n_blocks` more were asked for.
 
-    `failure` is what ended a compressed file before its end, if anything did.
+    `failure` is what ended a compressed file before its end, if anything did; `is_endless` says that reading stopped
+    at a line that is too long for any.
     """
 
     failure: Exception | None = None
+    is_endless = False
 
-    def __init__(self, file: IO[bytes], dim: int, n_blocks: int) -> None:
+    def __init__(self, file: BufferedIOBase, dim: int, n_blocks: int) -> None:
         self.file = file
         self.ring = [_Block(_BLOCK_BYTES, dim) for _ in range(n_blocks)]
 
     def __iter__(self) -> Iterator[_Block]:
-        rest = b""
+        rest: bytes | None = b""
         for block in cycle(self.ring):
-            rest = self._fill(block, rest)
+            rest = self._fill(block, rest or b"")
             if block.end:
                 yield block
             if rest is None:
@@ -118,6 +127,9 @@ class _Blocks:
                 block.end = block.bytes.rfind(b"\n", 0, n) + 1
                 if block.end:
                     return bytes(block.bytes[block.end : n])
+                if n >= LINE_LIMIT:
+                    self.is_endless = True
+                    return None
                 block.grow()
         if n and not self.failure:
             block.bytes[n] = ord("\n")  # where the last line has one, this lies behind the end
@@ -138,10 +150,11 @@ _Parsed = tuple[int, int, int]  # n rows, n bytes of words, index of the line at
 
 
 def _parse(block: _Block, begin: int = 0) -> _Parsed:
-    return read_rows(block.chars, block.eights, begin, block.end, block.rows, block.words)
+    parsed: _Parsed = read_rows(block.chars, block.eights, begin, block.end, block.rows, block.words)
+    return parsed
 
 
-def _add_block(table: Table, block: _Block, running) -> None:
+def _add_block(table: Table, block: _Block, running: Future[_Parsed]) -> None:
     """Add the lines of a block; `running` is the future of its first _parse."""
     n_rows, n_bytes, stop = running.result()
     _add_rows(table, block.words[:n_bytes].tobytes(), block.rows[:n_rows])

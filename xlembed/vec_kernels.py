@@ -13,7 +13,8 @@ interval round to the same float32, so does all between, and where they do not t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from xlembed.jit import njit
 
 PADDING = 32  # bytes that may be looked at behind the last line
 

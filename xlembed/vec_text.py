@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -20,16 +21,28 @@ from xlembed.progress import say
 from xlembed.types import Floats1d, Floats2d
 from xlembed.vectors import WordVectors
 
+if TYPE_CHECKING:
+    from xlembed.vec_blocks import Table
+
 _FIRST_ROWS = 4096
+_FIRST_BYTES = 1 << 26  # of the rows that are allocated before they come
 _LARGE = 1 << 24  # bytes; below it, lines are read sooner than numba is loaded
 
 
-def read_vec(path: Path, n: int | None = None) -> WordVectors:
+def read_vec(path: Path, n: int | None = None, scratch: Path | None = None) -> WordVectors:
     """Read the first n words (all for None) of a .vec file; its header "n_words dim" is optional.
 
     Words repeated are dropped after the first. Each number is np.float32(float(text)). Raises InputError with the
     line for ragged or non-numeric lines, and where the file ends before the number of words in its header.
+
+    With `scratch`, a file to make, the matrix is written there as it comes and mapped, read-only: what is held in
+    memory is the words alone.
     """
+    with nullcontext() if scratch is None else open(scratch, "wb") as file:
+        return _read(path, n, file)
+
+
+def _read(path: Path, n: int | None, scratch: IO[bytes] | None) -> WordVectors:
     lines = numbered_lines(path)
     _, first = next(lines, (1, None))
     if first is None:
@@ -39,7 +52,7 @@ def read_vec(path: Path, n: int | None = None) -> WordVectors:
         dim = _dim_of(first, path)
     if dim < 1:
         raise at(path, 1, f"the header says dim {dim}, at least 1 is needed")
-    table = _Table(path, dim, promised, n)
+    table = _Table(path, dim, promised, n, scratch)
     if promised is None:
         table.add_line(first)
     add_blocks = _add_blocks() if _n_bytes(path, dim, n) >= _LARGE else None
@@ -57,7 +70,7 @@ def _n_bytes(path: Path, dim: int, n: int | None) -> int:
     return size if n is None else min(size, n * dim * 8)
 
 
-def _add_blocks() -> Callable[[_Table], None] | None:
+def _add_blocks() -> Callable[[Table], None] | None:
     """The fast way to add a file's lines; None where it cannot be had."""
     if sys.byteorder != "little":
         return None
@@ -86,22 +99,23 @@ def _dim_of(line: str, path: Path) -> int:
 class _Table:
     """Words and their rows as the lines of a file are added, with what there is to say against them.
 
-    Rows are allocated as they come, for a header is a claim: a false one cannot exhaust memory. They grow in place,
-    so that no second copy is held.
+    Rows are allocated as they come, for a header is a claim: a false one cannot exhaust memory.
     """
 
-    def __init__(self, path: Path, dim: int, promised: int | None, n: int | None) -> None:
+    def __init__(
+        self, path: Path, dim: int, promised: int | None, n: int | None, scratch: IO[bytes] | None = None
+    ) -> None:
         self.path, self.dim = path, dim
         self._promised = promised
         self._n = sys.maxsize if n is None else n
         self._words: dict[str, None] = {}
         self._n_repeated = 0
         self._not_finite: int | None = None  # first line whose numbers are not
-        self._matrix = np.empty((self._n_first_rows(), dim), dtype=np.float32)
+        self._rows = _RowsInFile(scratch, dim) if scratch else _RowsInMemory(self._n_first_rows(), dim)
 
     def _n_first_rows(self) -> int:
         if self._promised is None or self.path.suffix.lower() in (".gz", ".xz"):
-            return min(_FIRST_ROWS, self._n)
+            return min(_n_at_once(self.dim), self._n)
         n_fitting = self.path.stat().st_size // (2 * self.dim + 1)
         return min(self._promised, n_fitting, self._n)
 
@@ -131,12 +145,11 @@ class _Table:
 
     def add_rows(self, words: list[str], rows: Floats2d) -> None:
         """Add lines of finite numbers, (len(words), dim), until the table is full, or raise InputError."""
-        n_before, new = len(self._words), dict.fromkeys(words)
-        n_after = n_before + len(words)
+        new = dict.fromkeys(words)
+        n_after = len(self._words) + len(words)
         fits = n_after <= self._n and (self._promised is None or self._n_lines + len(words) <= self._promised)
         if fits and len(new) == len(words) and self._words.keys().isdisjoint(new):
-            self._reserve(n_after)
-            self._matrix[n_before:n_after] = rows
+            self._rows.append(rows)
             self._words.update(new)
             return
         for word, numbers in zip(words, rows, strict=True):
@@ -154,17 +167,8 @@ class _Table:
         if word in self._words:
             self._n_repeated += 1
             return
-        self._reserve(len(self._words) + 1)
-        self._matrix[len(self._words)] = numbers
+        self._rows.append(numbers[None, :])
         self._words[word] = None
-
-    def _reserve(self, n_rows: int) -> None:
-        if n_rows > len(self._matrix):
-            self._resize(max(n_rows, _FIRST_ROWS, len(self._matrix) * 9 // 8))
-
-    def _resize(self, n_rows: int) -> None:
-        # in place: the system moves pages, not bytes
-        self._matrix.resize((n_rows, self.dim), refcheck=False)
 
     def finished(self) -> WordVectors:
         """The words and vectors, or InputError where the file as a whole cannot be used."""
@@ -177,8 +181,51 @@ class _Table:
         if self._promised is not None and self._n_lines < self._promised and not self.is_full:
             reason = f"ends after {self._n_lines} words, its header says {self._promised}: fetch it again"
             raise at(self.path, None, reason)
-        self._resize(len(self._words))
-        return WordVectors(list(self._words), self._matrix)
+        matrix = self._rows.finished()
+        return WordVectors(list(self._words), matrix)
+
+
+class _RowsInMemory:
+    """Rows that grow in place, so that no second copy is held."""
+
+    def __init__(self, n_first: int, dim: int) -> None:
+        self._n = 0
+        self._matrix = np.empty((n_first, dim), dtype=np.float32)
+
+    def append(self, rows: Floats2d) -> None:
+        n_after = self._n + len(rows)
+        if n_after > len(self._matrix):
+            self._resize(max(n_after, _n_at_once(rows.shape[1]), len(self._matrix) * 9 // 8))
+        self._matrix[self._n : n_after] = rows
+        self._n = n_after
+
+    def _resize(self, n_rows: int) -> None:
+        # in place: the system moves pages, not bytes
+        self._matrix.resize((n_rows, self._matrix.shape[1]), refcheck=False)
+
+    def finished(self) -> Floats2d:
+        self._resize(self._n)
+        return self._matrix
+
+
+class _RowsInFile:
+    """Rows that are written to a file as they come."""
+
+    def __init__(self, file: IO[bytes], dim: int) -> None:
+        self._file, self._n, self._dim = file, 0, dim
+
+    def append(self, rows: Floats2d) -> None:
+        self._file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
+        self._n += len(rows)
+
+    def finished(self) -> Floats2d:
+        self._file.flush()
+        return np.asarray(np.memmap(self._file.name, np.float32, "r", shape=(self._n, self._dim)))
+
+
+def _n_at_once(dim: int) -> int:
+    """Rows to allocate where their number is not known: few of very long ones."""
+    return min(_FIRST_ROWS, _FIRST_BYTES // (4 * dim))
 
 
 def _split(line: str, dim: int, path: Path, number: int) -> tuple[str, Floats1d]:
@@ -203,7 +250,7 @@ def _split(line: str, dim: int, path: Path, number: int) -> tuple[str, Floats1d]
 
 def _numbers(text: str) -> Floats1d:
     """The numbers of a text; none where any of it is not a number."""
-    if not text.strip(" "):  # numpy makes one number of white space alone
+    if not text.strip():  # numpy makes one number of white space alone
         return np.empty(0, dtype=np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)  # what numpy 1 says where numpy 2 raises

@@ -34,7 +34,8 @@ class WordVectors:
 
     @property
     def dim(self) -> int:
-        return self.matrix.shape[1]
+        dim: int = self.matrix.shape[1]
+        return dim
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -58,7 +59,8 @@ class WordVectors:
         """Vector of a word, composed from subwords where the format allows; None where there is none."""
         row = self.row(word)
         if row is not None:
-            return self.matrix[row]
+            vector: Floats1d = self.matrix[row]
+            return vector
         return self.compose(word) if self.compose else None
 
     def top(self, n: int | None) -> WordVectors:
@@ -83,19 +85,21 @@ _WRITTEN_TEXT_SUFFIXES = (".vec", ".txt", ".vec.gz", ".txt.gz")
 _TEXT_SUFFIXES = (*_WRITTEN_TEXT_SUFFIXES, ".vec.xz", ".txt.xz")
 
 
-def read_vectors(path: str | Path, n: int | None = None) -> WordVectors:
+def read_vectors(path: str | Path, n: int | None = None, scratch: Path | None = None) -> WordVectors:
     """Read the first `n` words (all for None) of a vector file; the format follows from name and content.
 
     .vec, .txt (.gz, .xz): word2vec/fastText text, header optional. .bin: fastText's model or word2vec's
     binary format, told apart by their first bytes. .safetensors: our store. .kv, .model: gensim
-    KeyedVectors (a pickle: open only files that you trust). Raises InputError with file and line.
+    KeyedVectors (a pickle, of which nothing is run). Raises InputError with file and line.
+
+    `scratch`, a file to make, keeps the matrix of a text file out of memory: see `vec_text.read_vec`.
     """
     path = Path(path)
     if not path.is_file():
         raise at(path, None, "no such file" if not path.exists() else "is a folder, a vector file is needed")
     if n is not None and n < 1:
         raise InputError(f"n is {n}, at least 1 word must be read")
-    vectors = _read(path, n)
+    vectors = _read(path, n, scratch)
     if not vectors.matrix.size:
         raise at(path, None, "holds no vectors")
     return vectors
@@ -109,13 +113,13 @@ def check_finite(path: Path, vectors: WordVectors) -> WordVectors:
     return vectors
 
 
-def _read(path: Path, n: int | None) -> WordVectors:
+def _read(path: Path, n: int | None, scratch: Path | None) -> WordVectors:
     """The vectors of a file, all numbers finite: text and store see to it on their own."""
     name = path.name.lower()
     if name.endswith(_TEXT_SUFFIXES):
         from xlembed.vec_text import read_vec
 
-        return read_vec(path, n)
+        return read_vec(path, n, scratch)
     if name.endswith(".safetensors"):
         from xlembed.store import open_store
 

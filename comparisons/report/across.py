@@ -100,7 +100,7 @@ def _measured_facts(task: dict[str, Any]) -> list[str]:
 def _measured(task: dict[str, Any], across: dict[str, Any]) -> Section:
     """A row for each language and each set of systems that read it alike."""
     names = _measured_facts(task)
-    rows: dict[tuple, list[str]] = {}
+    rows: dict[tuple[Any, ...], list[str]] = {}
     for system, by_lang in task["facts"].items():
         for lang, facts in by_lang.items():
             values = tuple(facts.get(name) for name in names)

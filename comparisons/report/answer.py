@@ -25,13 +25,13 @@ def answer(summary: dict[str, Any], task: dict[str, Any]) -> str | None:
     text = (f"**{task['name']}** ({metric}, mean of {', '.join(means['targets'])}): the best static system, {static}, "
             f"reaches {one:.1f}, {100 * one / max(other, 1e-9):.0f} % of the best encoder's {other:.1f} "
             f"({encoder})")  # fmt: skip
-    costs = [total_cost(summary, task["name"], name, [summary["experiment"]["source"], *means["targets"]])
-             for name in (static, encoder)]  # fmt: skip
-    if all(costs) and costs[0].is_cpu == costs[1].is_cpu:
-        what = "processor time" if costs[0].is_cpu else "time"
-        share = 100 * costs[0].seconds / max(costs[1].seconds, 1e-9)
-        text += (f", at {share:.0f} % of its {what} ({seconds_text(costs[0].seconds)} against "
-                 f"{seconds_text(costs[1].seconds)}, training and prediction)")  # fmt: skip
+    cost, encoders = (total_cost(summary, task["name"], name, [summary["experiment"]["source"], *means["targets"]])
+                      for name in (static, encoder))  # fmt: skip
+    if cost and encoders and cost.is_cpu == encoders.is_cpu:
+        what = "processor time" if cost.is_cpu else "time"
+        share = 100 * cost.seconds / max(encoders.seconds, 1e-9)
+        text += (f", at {share:.0f} % of its {what} ({seconds_text(cost.seconds)} against "
+                 f"{seconds_text(encoders.seconds)}, training and prediction)")  # fmt: skip
     return f"{text}. {_difference(summary, task, means, static, encoder)}"
 
 
@@ -53,7 +53,7 @@ def _difference(summary: dict[str, Any], task: dict[str, Any], means: dict[str, 
 
 def sign_of(one: dict[str, Any], system: str, other: str) -> dict[str, float]:
     """A difference's figure as system minus other, whichever way round it stands."""
-    figure = one["figure"]
+    figure: dict[str, float] = one["figure"]
     if (one["system"], one["other"]) == (system, other):
         return figure
     return {"value": -figure["value"], "low": -figure["high"], "high": -figure["low"]}

@@ -6,7 +6,7 @@ from typing import Any
 
 from baselines.metrics import MAIN_METRIC
 from comparisons.report.base import SHORT_METRIC, figure_text, lang_name, score_of, why_missing
-from comparisons.report.drawing import Drawing, Line, Rect, Text, colour
+from comparisons.report.drawing import Dot, Drawing, Line, Rect, Text, colour
 
 WIDTH = 320
 _TOP, _ROW, _BOTTOM = 30, 34, 18  # heights: the title, a system, the scale
@@ -24,8 +24,10 @@ def _panel(summary: dict[str, Any], task: dict[str, Any], lang: str) -> Drawing:
     systems = [system["name"] for system in summary["experiment"]["systems"]]
     bottom = _TOP + _ROW * len(systems)
     unit = f"{'pocket data, ' if summary['experiment']['small'] else ''}{SHORT_METRIC[metric]} (%)"
-    shapes = [*_scale(bottom), Text(0, 16, lang_name(summary, lang), size=14, bold=True),
-              Text(WIDTH, 16, unit, "muted", "end", 11)]  # fmt: skip
+    shapes: list[Line | Text | Rect | Dot] = [
+        *_scale(bottom), Text(0, 16, lang_name(summary, lang), size=14, bold=True),
+        Text(WIDTH, 16, unit, "muted", "end", 11),
+    ]  # fmt: skip
     told = []
     for i, system in enumerate(systems):
         score = score_of(summary, task["name"], system, lang)

@@ -31,7 +31,8 @@ class Section:
 
 
 def score_of(summary: dict[str, Any], task: str, system: str, lang: str) -> dict[str, Any] | None:
-    for score in summary["scores"]:
+    scores: list[dict[str, Any]] = summary["scores"]
+    for score in scores:
         if (score["task"], score["system"], score["lang"]) == (task, system, lang):
             return score
     return None
@@ -110,5 +111,6 @@ def total_cost(summary: dict[str, Any], task: str, system: str, langs: list[str]
 
 def seconds_of(system: dict[str, Any], costs: list[dict[str, Any]], middle: str) -> float:
     """Seconds to train and to predict, from a cost a language; `middle` is _seconds or _cpu_seconds."""
-    training = [cost[f"train{middle}"] for cost in costs]
-    return (sum(training) if trains_each(system) else training[0]) + sum(cost[f"predict{middle}"] for cost in costs)
+    training: list[float] = [cost[f"train{middle}"] for cost in costs]
+    predicting: list[float] = [cost[f"predict{middle}"] for cost in costs]
+    return (sum(training) if trains_each(system) else training[0]) + sum(predicting)

@@ -56,7 +56,7 @@ def _cells(scores: list[dict[str, Any]], each: bool) -> list[str]:
 def _all_seeds(scores: list[dict[str, Any]], each: bool) -> float:
     trained = sum(score["cost"].get("train_seconds", 0.0) for score in (scores if each else scores[:1]))
     predict = sum(score["cost"].get("predict_seconds", 0.0) for score in scores)
-    return (trained + predict) * len(scores[0]["by_seed"])
+    return float((trained + predict) * len(scores[0]["by_seed"]))
 
 
 def _millions(cost: dict[str, Any], key: str) -> str:
@@ -95,7 +95,7 @@ def front_sections(summary: dict[str, Any], images: dict[str, str]) -> list[Sect
 
 def _front(summary: dict[str, Any], task: dict[str, Any], image: str | None) -> Section:
     points, unit = cost_points(summary, task), cost_unit(summary, task)
-    front = pareto([tuple(point) for point in points])
+    front = pareto(points)
     shared = shared_targets(summary, task)
     what = f"the mean of {', '.join(shared)}" if shared else "the source language"
     told = "; then ".join(f"{p.name} ({p.score:.1f} at {seconds_text(p.cost)})"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from comparisons.report.inline import one_line
 from xlembed.errors import require
 from xlembed.files import replacing
 
@@ -93,7 +94,7 @@ def colour(i: int) -> str:
 def as_svg(drawing: Drawing) -> str:
     """An <svg> element for an HTML page. It holds no id, so that any number of them live in one page."""
     box = f"0 0 {_number(drawing.width)} {_number(drawing.height)}"
-    root = ElementTree.Element("svg", {"viewBox": box, "role": "img", "aria-label": drawing.label})
+    root = ElementTree.Element("svg", {"viewBox": box, "role": "img", "aria-label": one_line(drawing.label)})
     for shape in drawing.shapes:
         _add_svg(root, shape)
     return ElementTree.tostring(root, encoding="unicode")
@@ -103,7 +104,7 @@ def _add_svg(root: ElementTree.Element, shape: Text | Rect | Line | Dot) -> None
     if isinstance(shape, Text):
         weight = {"font-weight": "bold"} if shape.bold else {}
         _element(root, "text", shape.style, x=shape.x, y=shape.y, anchor=shape.anchor, size=shape.size,
-                 **weight).text = shape.text  # fmt: skip
+                 **weight).text = one_line(shape.text)  # fmt: skip
     elif isinstance(shape, Rect):
         _element(root, "rect", shape.style, x=shape.x, y=shape.y, width=shape.width, height=shape.height)
     elif isinstance(shape, Line):
@@ -157,6 +158,7 @@ def _add_png(axes: Any, shape: Text | Rect | Line | Dot, left: float, top: float
         xs, ys = zip(*shape.points, strict=True)
         return axes.plot([left + x for x in xs], [top + y for y in ys], color=colour, linewidth=shape.width,
                          solid_capstyle="butt")[0]  # fmt: skip
+    patch: patches.Patch
     if isinstance(shape, Rect):
         patch = patches.Rectangle((left + shape.x, top + shape.y), shape.width, shape.height)
     else:

@@ -29,13 +29,15 @@ _MARKED = re.compile(
     re.VERBOSE,
 )
 _WHOLE_CODE = re.compile(r"`[^`\n]+`")
+_TAG_OR_LINK = re.compile(r"(?<!\\)<|(?<=\])[(\[:]")
+_ISOLATES = re.compile("[\u2066-\u2069]")  # one in data could end the isolate that it is set in
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", "`": r"\textasciigrave{}",
     "±": r"$\pm$", "ρ": r"$\rho$", "—": "---", "–": "--", "−": "$-$", "→": r"$\to$", "×": r"$\times$",
     "≥": r"$\geq$", "≤": r"$\leq$", "…": r"\dots{}", "·": r"$\cdot$",
-    "\u00a0": "~", "\u2068": "", "\u2069": "", "\u2060": "{}",
+    "\u00a0": "~", "\u2060": "{}", **dict.fromkeys("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", ""),
 }  # fmt: skip
 
 
@@ -45,14 +47,14 @@ def plain(text: str) -> str:
     Line breaks and other control characters become spaces; text with right-to-left letters is set apart by Unicode's
     isolates, so that it does not turn the words around it.
     """
-    text = _SPECIAL.sub(lambda found: "\\" + found[0], one_line(text))
+    text = _SPECIAL.sub(lambda found: "\\" + found[0], _ISOLATES.sub("", one_line(text)))
     return f"\u2068{text}\u2069" if _has_right_to_left(text) else text
 
 
 def paragraph_to_markdown(text: str) -> str:
-    """A paragraph for a markdown file: as it is, but for `<`, which would begin a tag."""
-    parts = re.split(r"(`[^`\n]+`)", text.strip())
-    return "".join(part if i % 2 else re.sub(r"(?<!\\)<", r"\\<", part) for i, part in enumerate(parts))
+    """A paragraph for a markdown file, in one line: as it is, but for what would begin a tag, a link or a picture."""
+    parts = re.split(r"(`[^`\n]+`)", one_line(text).strip())
+    return "".join(part if i % 2 else _TAG_OR_LINK.sub(r"\\\g<0>", part) for i, part in enumerate(parts))
 
 
 def heading_to_markdown(text: str) -> str:
@@ -62,12 +64,13 @@ def heading_to_markdown(text: str) -> str:
 
 def cell_to_markdown(text: str) -> str:
     """A cell of a table; a bar inside it does not end it."""
-    return (text if _WHOLE_CODE.fullmatch(text) else plain(text)).replace("|", "\\|")
+    text = one_line(text)
+    return (text if _is_code(text) else plain(text)).replace("|", "\\|")
 
 
 def paragraph_to_html(text: str) -> str:
     """A paragraph as HTML, escaped."""
-    made, place = [], 0
+    text, made, place = one_line(text), [], 0
     for found in _MARKED.finditer(text):
         made.append(html.escape(text[place : found.start()]))
         made.append(_marked_html(found))
@@ -85,14 +88,16 @@ def _marked_html(found: re.Match[str]) -> str:
 
 def cell_to_html(text: str) -> str:
     """A cell of a table as HTML, escaped."""
-    return paragraph_to_html(text) if _WHOLE_CODE.fullmatch(text) else html.escape(one_line(text))
+    text = one_line(text)
+    return paragraph_to_html(text) if _is_code(text) else html.escape(text)
 
 
 def cell_to_tex(text: str) -> str:
     """A cell or a heading for LaTeX."""
-    if _WHOLE_CODE.fullmatch(text):
+    text = one_line(text)
+    if _is_code(text):
         return rf"\texttt{{{cell_to_tex(text[1:-1])}}}"
-    unjoined = re.sub("-(?=-)", "-\u2060", one_line(text))  # two hyphens are not a dash
+    unjoined = re.sub("-(?=-)", "-\u2060", text)  # two hyphens are not a dash
     begin = "{}" if text[:1] in ("[", "*") else ""  # or it would be an option of the line end before it
     return begin + "".join(_TEX.get(char, char) for char in unjoined)
 
@@ -110,6 +115,11 @@ def _marked_text(found: re.Match[str]) -> str:
 def one_line(text: str) -> str:
     """Line breaks and other control characters as spaces."""
     return "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in str(text))
+
+
+def _is_code(text: str) -> bool:
+    """Whether a cell is code as a whole; text that turns its direction is set apart instead."""
+    return _WHOLE_CODE.fullmatch(text) is not None and not _has_right_to_left(text)
 
 
 def _has_right_to_left(text: str) -> bool:

@@ -39,8 +39,9 @@ def html_page(environment: Any, title: str, sections: Sequence[Section], svgs: M
     markup = require("markupsafe", "report").Markup
     style, script = style_text(), files("comparisons.report").joinpath("report.js").read_text("utf-8")
     template = environment.get_template("report.html.j2")
-    return template.render(title=title, parts=_parts(sections, svgs, markup), policy=policy(style, script),
-                           style=markup(style), script=markup(script))  # fmt: skip
+    page: str = template.render(title=title, parts=_parts(sections, svgs, markup), policy=policy(style, script),
+                                style=markup(style), script=markup(script))  # fmt: skip
+    return page
 
 
 def policy(style: str, script: str) -> str:

@@ -56,7 +56,8 @@ def without_cost(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
 
 def shared_targets(summary: dict[str, Any], task: dict[str, Any]) -> list[str]:
     """The target languages that the task's means are over."""
-    return average_of(summary, task)["targets"]
+    targets: list[str] = average_of(summary, task)["targets"]
+    return targets
 
 
 def cost_unit(summary: dict[str, Any], task: dict[str, Any]) -> str:
@@ -79,8 +80,10 @@ def _ran(summary: dict[str, Any], task: dict[str, Any]) -> list[tuple[dict[str, 
 def _score(summary: dict[str, Any], task: dict[str, Any], system: str) -> float:
     source, targets = summary["experiment"]["source"], shared_targets(summary, task)
     if targets:
-        return average_of(summary, task)["systems"][system]["value"]
-    return score_of(summary, task["name"], system, source)["figures"][MAIN_METRIC[task["kind"]]]["value"]
+        return float(average_of(summary, task)["systems"][system]["value"])
+    score = score_of(summary, task["name"], system, source)
+    assert score is not None  # only systems that ran are asked for
+    return float(score["figures"][MAIN_METRIC[task["kind"]]]["value"])
 
 
 def _middle(summary: dict[str, Any], task: dict[str, Any]) -> str:

@@ -51,7 +51,8 @@ def _our_rows(summary: dict[str, Any], task: dict[str, Any]) -> list[list[str]]:
         if any(scores):
             values = [score["figures"][metric]["value"] if score else None for score in scores]
             cells = [ABSENT if value is None else f"{value:.1f}" for value in values]
-            average = ABSENT if None in values else f"{sum(values) / len(values):.1f} ({len(values)})"
+            known = [value for value in values if value is not None]
+            average = ABSENT if len(known) < len(values) else f"{sum(known) / len(known):.1f} ({len(known)})"
             rows.append([f"{system['name']} (ours)", *cells, average, _protocol(summary, task, system), ABSENT,
                          "this run"])  # fmt: skip
     return rows
@@ -74,8 +75,10 @@ def _distances(summary: dict[str, Any], task: dict[str, Any], reference: Publish
         cells = []
         for lang in task["languages"]:
             score, theirs = score_of(summary, task["name"], system["name"], lang), reference.values.get(lang)
-            both = score is not None and theirs is not None
-            cells.append(f"{score['figures'][metric]['value'] - float(theirs):+.1f}" if both else ABSENT)
+            if score is None or theirs is None:
+                cells.append(ABSENT)
+            else:
+                cells.append(f"{score['figures'][metric]['value'] - float(theirs):+.1f}")
         if set(cells) != {ABSENT}:
             rows.append([f"{system['name']} minus {reference.system}", *cells, ABSENT, "the two protocols above",
                          ABSENT, "computed"])  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from baselines.metrics import MAIN_METRIC
 from comparisons.report.bars import shortened
 from comparisons.report.base import SHORT_METRIC, seconds_text
-from comparisons.report.drawing import Dot, Drawing, Line, Text, colour
+from comparisons.report.drawing import Dot, Drawing, Line, Rect, Text, colour
 from comparisons.report.pareto import Point, cost_points, cost_unit, pareto, shared_targets
 
 WIDTH, HEIGHT = 600, 400
@@ -36,7 +36,7 @@ def scatter(summary: dict[str, Any], task: dict[str, Any]) -> Drawing | None:
     axes = _Axes(points)
     steps = axes.steps(front)
     places = {system["name"]: i for i, system in enumerate(summary["experiment"]["systems"])}
-    shapes = [*axes.grid(), Text(0, 14, shortened(what, 60), "muted"),
+    shapes: list[Line | Text | Rect | Dot] = [*axes.grid(), Text(0, 14, shortened(what, 60), "muted"),
               Text(_RIGHT, HEIGHT - 12, f"{unit} to train and predict", "muted", "end"),
               Line(steps, "muted", 1.5)]  # fmt: skip
     shapes += [Dot(*axes.place(point), _RADIUS, colour(places[point.name])) for point in points]

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from comparisons.changes import changes
+from comparisons.experiment import NAME_RULE, is_name
 from comparisons.report.base import Section
 from comparisons.report.changes import change_sections
 from comparisons.report.inline import (
@@ -28,8 +31,8 @@ from comparisons.report.probes import probe_sections
 from comparisons.report.sections import sections_of
 from comparisons.report.tables import write_scores
 from comparisons.report.values import number_columns
-from comparisons.summary import read_summary
-from xlembed.errors import InputError, require
+from comparisons.summary import SUMMARY, read_summary
+from xlembed.errors import InputError, at, require
 from xlembed.files import write_json, write_text
 
 FORMATS = ("md", "html", "tex")
@@ -44,32 +47,58 @@ def write_reports(folder: Path, formats: tuple[str, ...] = ("md", "html")) -> li
     for one in formats:
         if one not in FORMATS:
             raise InputError(f"unknown format {one!r}: choose {', '.join(FORMATS)}")
-    summary = read_summary(folder)
-    write_scores(folder, summary)
-    images, cost_images, svgs = _pictures(summary)
-    if "md" in formats:
-        _draw(summary, folder)
-    sections = sections_of(summary, images, probe_sections(folder), cost_images)
-    environment, title = _environment(folder), summary["experiment"]["title"]
-    makers = {
-        "md": lambda: _markdown(environment, title, sections),
-        "html": lambda: html_page(environment, title, sections, svgs),
-        "tex": lambda: latex_tables(sections),
-    }
-    texts = {folder / f"report.{one}": makers[one]() for one in formats}
+    summary, probes = read_summary(folder), probe_sections(folder)
+    with _sound(folder / SUMMARY):
+        _check_names(summary)
+        images, cost_images, svgs = _pictures(summary)
+        sections = sections_of(summary, images, probes, cost_images)
+        environment, title = _environment(folder), str(summary["experiment"]["title"])
+        makers = {
+            "md": lambda: _markdown(environment, title, sections),
+            "html": lambda: html_page(environment, title, sections, svgs),
+            "tex": lambda: latex_tables(sections),
+        }
+        texts = {folder / f"report.{one}": makers[one]() for one in formats}
+        write_scores(folder, summary)
+        if "md" in formats:
+            _draw(summary, folder)
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)
 
 
+@contextmanager
+def _sound(*paths: Path) -> Iterator[None]:
+    """What a summary of another shape makes fail, in whatever part of the report, as an InputError that names it."""
+    named = " or ".join(map(str, paths))
+    try:
+        yield
+    except InputError as err:
+        if any(str(path) in str(err) for path in paths):
+            raise
+        raise at(named, None, str(err)) from None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration, ArithmeticError,
+            RecursionError, RuntimeError) as err:  # fmt: skip
+        reason = f"{type(err).__name__} {' '.join(str(err).split())[:100]}"
+        raise at(named, None, f"is damaged ({reason}): run `xlembed compare` again") from err
+
+
+def _check_names(summary: dict[str, Any]) -> None:
+    """Raise InputError for a name that pictures cannot be named after: it could lead out of the folder."""
+    for task in summary["experiment"]["tasks"]:
+        if not is_name(task["name"]):
+            raise InputError(f"has a task {task['name']!r}: {NAME_RULE}")
+
+
 def write_changes(before: Path, after: Path, out: Path) -> list[Path]:
     """Write changes.md, changes.html and changes.json on what changed between two runs. Returns their paths."""
     need_report_libraries()
-    found = changes(before, after)
-    title = f"{found['after']['folder']} against {found['before']['folder']}"
-    environment, sections = _environment(out), change_sections(found)
-    texts = {out / "changes.md": _markdown(environment, title, sections),
-             out / "changes.html": html_page(environment, title, sections, {})}  # fmt: skip
+    with _sound(before, after):
+        found = changes(before, after)
+        title = f"{found['after']['folder']} against {found['before']['folder']}"
+        environment, sections = _environment(out), change_sections(found)
+        texts = {out / "changes.md": _markdown(environment, title, sections),
+                 out / "changes.html": html_page(environment, title, sections, {})}  # fmt: skip
     for path, text in texts.items():
         write_text(path, text)
     write_json(out / "changes.json", found)
