@@ -59,7 +59,8 @@ class Network(nn.Module):
         scores = self.attend(a) @ self.attend(b).transpose(1, 2) + self.cosine * cosines  # (b, p, h)
         beta, alpha = attend(scores, right.mask, b), attend(scores.transpose(1, 2), left.mask, a)
         parts = [self._compared(a, beta, left), self._compared(b, alpha, right)]
-        return self.judge(torch.cat([*parts, batch.figures] if self.alignment else parts, dim=1))
+        logits: Tensor = self.judge(torch.cat([*parts, batch.figures] if self.alignment else parts, dim=1))
+        return logits
 
     def _compared(self, words: Tensor, partners: Tensor, side: Alignment) -> Tensor:
         """pool_i G([a_i; beta_i]), (b, 2 hidden)."""

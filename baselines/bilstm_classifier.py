@@ -39,7 +39,8 @@ class Network(nn.Module):
         """(b, 3)."""
         u, v = self.encode(batch.table, batch.premise), self.encode(batch.table, batch.hypothesis)
         parts = [u, v, (u - v).abs(), u * v]
-        return self.judge(torch.cat([*parts, batch.figures] if self.alignment else parts, dim=1))
+        logits: Tensor = self.judge(torch.cat([*parts, batch.figures] if self.alignment else parts, dim=1))
+        return logits
 
     def encode(self, table: WordTable, ids: Tensor) -> Tensor:
         """Sentence vectors, numbers of words (b, n) -> (b, 2 h)."""

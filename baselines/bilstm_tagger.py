@@ -7,7 +7,7 @@ Shapes in comments: b sentences, t words, f features, c character filters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,7 +47,8 @@ class Network(nn.Module):
 
     def read_chars(self, chars: Tensor) -> Tensor:
         """The greatest answer of each filter: (n, MAX_CHARS) numbers of characters -> (n, c)."""
-        seen = self.filters(self.dropout(self.chars(chars)).transpose(1, 2))  # (n, c, width)
+        assert self.filters is not None and self.chars is not None
+        seen: Tensor = self.filters(self.dropout(self.chars(chars)).transpose(1, 2))  # (n, c, width)
         return seen[:, :, : chars.shape[1]].amax(dim=2).relu()
 
     def forward(self, words: Tensor, spelling: Tensor | None) -> Tensor:
@@ -59,7 +60,8 @@ class Network(nn.Module):
         vectors = torch.where(is_unknown, self.unknown, vectors)
         parts = [vectors, shape] if spelling is None else [vectors, shape, spelling]
         states, _ = self.lstm(self.dropout(torch.cat(parts, dim=-1)))
-        return self.out(self.dropout(states))
+        emissions: Tensor = self.out(self.dropout(states))
+        return emissions
 
 
 @dataclass
@@ -152,7 +154,9 @@ def _loss(network: Network, corpus: Corpus, table: Tensor, letters: Ints2d, gold
         spelling = read[torch.from_numpy(where.reshape(rows.shape))]
     emissions = network(table[torch.from_numpy(rows)], spelling)
     offsets = np.arange(len(sentences) + 1) * length
-    return crf.NegativeLogLikelihood.apply(emissions.flatten(0, 1), network.transitions, offsets, gold[at.ravel()])
+    apply: Callable[..., Tensor] = crf.NegativeLogLikelihood.apply
+    loss = apply(emissions.flatten(0, 1), network.transitions, offsets, gold[at.ravel()])
+    return loss
 
 
 def _by_length(lengths: Ints1d) -> list[Ints1d]:

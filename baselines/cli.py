@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from baselines import translate_cli
-from baselines.corpora import NOUNS, file_text, read_items, with_labels
+from baselines.corpora import NOUNS, Item, file_text, read_items, with_labels
 from baselines.features import WordFeatures, word_features
 from baselines.models import HYPOTHESIS_ONLY, MODELS, model_type, read_settings
 from baselines.predictions import RunSettings, make_predictions, write_predictions
 from xlembed.errors import InputError, require
-from xlembed.files import write_text
+from xlembed.files import check_place, write_text
 from xlembed.languages import language_code
 from xlembed.options import named_settings
 
@@ -82,9 +82,11 @@ def _train_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
 
         items, dev_items = read_items(kind, data, lang), read_items(kind, dev, lang)
         features = features_of(vectors, None, lang, n)
+        check_place(out)
         trained = chosen.train(items, dev_items, features, dev_scorer(kind), read, seed)
         save_static(out, kind, chosen.name, trained)
         curve = trained.curve
+        assert curve is not None  # what was just trained has one
         print(f"{out}: {chosen.name}, dev {MAIN_METRIC[kind]} {max(curve.dev):.2f} at epoch {curve.best_epoch}, "
               f"{curve.seconds:.0f} s" + (" (stopped early)" if curve.interrupted else ""))
         for name, score in _floors(kind, items, dev_items, features, seed):
@@ -94,7 +96,7 @@ def _train_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
 
 
 def _floors(
-    kind: str, items: list, dev_items: list, features: WordFeatures, seed: int
+    kind: str, items: list[Item], dev_items: list[Item], features: WordFeatures, seed: int
 ) -> Iterator[tuple[str, float]]:
     """What one gets without reading the text, and for pairs without reading the premise."""
     from baselines.majority import majority
@@ -105,7 +107,8 @@ def _floors(
     if kind == "nli":
         floor = model_type(kind, HYPOTHESIS_ONLY)
         trained = floor.train(items, dev_items, features, score, floor.settings(), seed)
-        yield HYPOTHESIS_ONLY, max(trained.curve.dev)
+        if trained.curve is not None:
+            yield HYPOTHESIS_ONLY, max(trained.curve.dev)
 
 
 def _predict_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
@@ -124,8 +127,9 @@ def _predict_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
         require("torch", "static")
         from baselines.saving import kind_of, load_static
 
-        kind = kind_of(model)
-        trained = load_static(model, kind if kind in kinds else kinds[0])
+        told = kind_of(model)
+        kind = told if told in kinds else kinds[0]
+        trained = load_static(model, kind)
         items = read_items(kind, data, lang)
         predicted = trained.predict(items, features_of(vectors, mapping, lang, n))
         write_output(out, kind, items, predicted, RunSettings(kind, kind, model.name, lang or "und", data.name))
@@ -134,7 +138,7 @@ def _predict_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
     return predict
 
 
-def write_output(out: Path, kind: str, items: list, predicted: list, run: RunSettings) -> None:
+def write_output(out: Path, kind: str, items: list[Item], predicted: list[Any], run: RunSettings) -> None:
     """A prediction file (.jsonl, needs gold), or text in the form of the input."""
     if out.suffix == ".jsonl":
         if any(item.gold is None for item in items):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 from xlembed.errors import InputError, at
 from xlembed.files import numbered_lines
@@ -127,7 +128,7 @@ def _split_token(line: str, columns: _Columns, kind: str, path: str | Path, numb
 def _close(rows: list[tuple[str, str | None]], sentences: list[TaggedSentence]) -> None:
     """Turn the collected rows into a sentence, and empty them."""
     if rows:
-        tags = None if rows[0][1] is None else tuple(tag for _, tag in rows)
+        tags = None if rows[0][1] is None else tuple(tag for _, tag in rows if tag is not None)  # all have one, or none
         sentences.append(TaggedSentence(tuple(token for token, _ in rows), tags))
         rows.clear()
 
@@ -140,10 +141,10 @@ def read_pairs(path: str | Path) -> list[SentencePair]:
     """
     rows = _rows(path, "premise, hypothesis and label")
     header = next(rows)[1]
-    premise = _column(header, PREMISE, path)
-    hypothesis = _column(header, HYPOTHESIS, path)
-    label = _column(header, LABEL, path, required=False)
-    genre = _column(header, ("genre",), path, required=False)
+    premise = _needed_column(header, PREMISE, path)
+    hypothesis = _needed_column(header, HYPOTHESIS, path)
+    label = _column(header, LABEL)
+    genre = _column(header, ("genre",))
     pairs = []
     for number, fields in rows:
         gold = None if label is None else _nli_label(fields[label], path, number)
@@ -165,7 +166,7 @@ def read_texts(path: str | Path) -> list[LabelledText]:
     """
     rows = _rows(path, "text and label")
     header = next(rows)[1]
-    text, label = _column(header, _TEXT, path), _column(header, _TOPIC, path, required=False)
+    text, label = _needed_column(header, _TEXT, path), _column(header, _TOPIC)
     texts = []
     for number, fields in rows:
         gold = None if label is None else fields[label].strip()
@@ -193,13 +194,15 @@ def _rows(path: str | Path, columns: str) -> Iterator[tuple[int, list[str]]]:
         raise at(path, None, f"is empty: a header with {columns} is read")
 
 
-def _column(header: list[str], names: Sequence[str], path: str | Path, required: bool = True) -> int | None:
-    for name in names:
-        if name in header:
-            return header.index(name)
-    if required:
+def _needed_column(header: list[str], names: Sequence[str], path: str | Path) -> int:
+    column = _column(header, names)
+    if column is None:
         raise at(path, 1, f"the header has no column {' or '.join(names)}; it has: {', '.join(header)[:100]}")
-    return None
+    return column
+
+
+def _column(header: list[str], names: Sequence[str]) -> int | None:
+    return next((header.index(name) for name in names if name in header), None)
 
 
 def _nli_label(text: str, path: str | Path, number: int) -> str:
@@ -219,7 +222,7 @@ def read_items(kind: str, path: str | Path, lang: str | None = None) -> list[Ite
     return in_language(read_pairs(path) if kind == "nli" else read_texts(path), lang)
 
 
-def in_language(items: Iterable[Item], lang: str | None) -> list:
+def in_language(items: Iterable[Item], lang: str | None) -> list[Item]:
     """The items, said to be in a language."""
     return [replace(item, lang=lang) for item in items]
 
@@ -233,7 +236,7 @@ def gold_hash(items: Iterable[Item]) -> str:
     return digest.hexdigest()
 
 
-def texts_of(item: Item) -> list:
+def texts_of(item: Item) -> list[Any]:
     """What a system may read of an item: a list of words, two texts, or one."""
     if isinstance(item, TaggedSentence):
         return [list(item.words)]
@@ -243,11 +246,11 @@ def texts_of(item: Item) -> list:
 def file_text(items: Sequence[Item]) -> str:
     """Items as the text of a file that `read_items` reads; labels and tags where all, or a sentence's, are there."""
     if isinstance(items[0], TaggedSentence):
-        return "".join(_lines_of(sentence) + "\n" for sentence in items)
-    has_label = all(item.label is not None for item in items)
+        return "".join(_lines_of(sentence) + "\n" for sentence in cast(Sequence[TaggedSentence], items))
+    has_label = all(item.gold is not None for item in items)
     columns = ["premise", "hypothesis"] if isinstance(items[0], SentencePair) else ["text"]
     rows = [["label"] * has_label + columns]
-    rows += [[item.label] * has_label + [one_line(text) for text in texts_of(item)] for item in items]
+    rows += [[str(item.gold)] * has_label + [one_line(text) for text in texts_of(item)] for item in items]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
@@ -262,15 +265,16 @@ def one_line(text: str) -> str:
     return " ".join(text.split()) if any(char in text for char in "\t\n\r") else text
 
 
-def with_labels(items: Sequence[Item], predicted: Sequence) -> list[Item]:
+def with_labels(items: Sequence[Item], predicted: Sequence[Any]) -> list[Item]:
     """The items with these tags or labels for theirs."""
     return [replace(item, tags=tuple(new)) if isinstance(item, TaggedSentence) else replace(item, label=new)
             for item, new in zip(items, predicted, strict=True)]  # fmt: skip
 
 
-def without_gold(items: Sequence[Item]) -> list:
+def without_gold(items: Sequence[Item]) -> list[Any]:
     """The items as a system may see them at test time."""
-    return [replace(item, **{"tags" if isinstance(item, TaggedSentence) else "label": None}) for item in items]
+    return [replace(item, tags=None) if isinstance(item, TaggedSentence) else replace(item, label=None)
+            for item in items]  # fmt: skip
 
 
 def check_training(train: Sequence[Item], dev: Sequence[Item]) -> None:

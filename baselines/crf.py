@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -107,7 +108,9 @@ class NegativeLogLikelihood(torch.autograd.Function):
     """`negative_log_likelihood` for torch, divided by the number of sentences."""
 
     @staticmethod
-    def forward(ctx, emissions: torch.Tensor, transitions: torch.Tensor, offsets: Ints1d, tags: Ints1d) -> torch.Tensor:
+    def forward(
+        ctx: Any, emissions: torch.Tensor, transitions: torch.Tensor, offsets: Ints1d, tags: Ints1d
+    ) -> torch.Tensor:
         found = negative_log_likelihood(emissions.detach().numpy(), offsets, transitions.detach().numpy(), tags)
         n = max(len(offsets) - 1, 1)
         ctx.save_for_backward(*(torch.from_numpy(gradient / n).to(emissions.dtype)
@@ -115,6 +118,6 @@ class NegativeLogLikelihood(torch.autograd.Function):
         return emissions.new_tensor(found.loss / n)
 
     @staticmethod
-    def backward(ctx, grad: torch.Tensor) -> tuple:
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:
         by_emissions, by_transitions = ctx.saved_tensors
         return grad * by_emissions, grad * by_transitions, None, None

@@ -9,7 +9,8 @@ in the same way, its alphas and betas are scaled to sum one, so that nothing ove
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from xlembed.jit import njit
 
 _TINY = 1e-300
 

@@ -294,7 +294,8 @@ def _features_of_words(
 def _names(corpus: Corpus, words: list[tuple[list[str], list[str]]], min_count: int) -> Names:
     """The features that the running words of the corpus have `min_count` times or more."""
     counts = np.bincount(corpus.rows, minlength=len(words))
-    both, alone = Counter(), Counter()
+    both: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
     for (of_both, of_alone), count in zip(words, counts, strict=True):
         for counter, features in ((both, of_both), (alone, of_alone)):
             counter.update({feature: int(count) for feature in features})
@@ -368,6 +369,8 @@ def load(tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> CrfTagger:
     settings = CrfSettings(**about["settings"])
     centroids = [tensors[f"centroids.{i}"].numpy() for i in range(len(settings.clusters))]
     flat = tensors["weights"].numpy().astype(np.float64)
+    if flat.ndim != 1 or any(one.shape[1:] != (about["n_features"] - N_SHAPE,) or not len(one) for one in centroids):
+        raise ValueError("centroids and features do not fit together")
     if len(flat) != _n_weights(names, about["n_features"], len(about["labels"]), settings.radius):
         raise ValueError("weights and features do not fit together")
     return CrfTagger(about["labels"], names, centroids, flat, settings, about["n_features"])

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from baselines.corpora import Item, TaggedSentence, need_gold
+from baselines.corpora import LabelledText, SentencePair, TaggedSentence, need_gold
 
 
-def majority(kind: str, train: Sequence[Item], items: Sequence[Item]) -> list:
+def majority(kind: str, train: Sequence[Any], items: Sequence[Any]) -> list[Any]:
     """Predictions of the floor for a kind of task."""
     if kind == "ner":
         return majority_tags(train, items)
@@ -25,24 +26,25 @@ def majority(kind: str, train: Sequence[Item], items: Sequence[Item]) -> list:
 def majority_tag(train: Sequence[TaggedSentence]) -> str:
     """The most frequent tag of the training data; of equals the alphabetically first."""
     need_gold(train, "training data")
-    return _most_frequent(tag for sentence in train for tag in sentence.tags)
+    return _most_frequent(tag for sentence in train for tag in sentence.tags or ())
 
 
-def majority_label(train: Sequence[Item], n: int) -> list[str]:
+def majority_label(train: Sequence[SentencePair | LabelledText], n: int) -> list[str]:
     """The most frequent training label, n times; of equals the alphabetically first."""
     need_gold(train, "training data")
-    return [_most_frequent(item.label for item in train)] * n
+    return [_most_frequent(item.label for item in train if item.label is not None)] * n
 
 
 def majority_type(train: Sequence[TaggedSentence]) -> str:
     """The most frequent entity type of the training data."""
     need_gold(train, "training data")
-    return _most_frequent((tag[2:] for sentence in train for tag in sentence.tags if tag.startswith("B-")), "PER")
+    types = [tag[2:] for sentence in train for tag in sentence.tags or () if tag.startswith("B-")]
+    return _most_frequent(types or ["PER"])
 
 
-def _most_frequent(labels: Iterable[str], default: str | None = None) -> str | None:
+def _most_frequent(labels: Iterable[str]) -> str:
     counts = Counter(labels)
-    return min(counts, key=lambda label: (-counts[label], label), default=default)
+    return min(counts, key=lambda label: (-counts[label], label))
 
 
 def majority_tags(train: Sequence[TaggedSentence], sentences: Sequence[TaggedSentence]) -> list[list[str]]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from baselines.corpora import NLI_LABELS
-from xlembed.types import Ints2d
+from xlembed.types import Floats2d, Ints2d
 
 MAIN_METRIC = {"ner": "f1", "pos": "accuracy", "nli": "accuracy", "topic": "accuracy"}
 METRIC_NAMES = {
@@ -52,13 +53,13 @@ def spans(tags: Sequence[str]) -> set[Span]:
     return found
 
 
-def item_counts(kind: str, gold: Sequence, predicted: Sequence) -> Ints2d:
+def item_counts(kind: str, gold: Sequence[Any], predicted: Sequence[Any]) -> Ints2d:
     """One row an item. ner: correct, predicted, gold spans. pos: correct words, words.
 
     nli, topic: a one-hot cell of the confusion matrix, flattened; see `_confusion_counts`.
     """
     if kind == "ner":
-        counts = [_span_counts(g, p) for g, p in zip(gold, predicted, strict=True)]
+        counts: list[tuple[int, ...]] = [_span_counts(g, p) for g, p in zip(gold, predicted, strict=True)]
     elif kind == "pos":
         counts = [_word_counts(g, p) for g, p in zip(gold, predicted, strict=True)]
     else:
@@ -86,7 +87,7 @@ def _confusion_counts(labels: Sequence[str], gold: Sequence[str], predicted: Seq
     return rows
 
 
-def scores_of(kind: str, sums: Ints2d) -> dict[str, np.ndarray]:
+def scores_of(kind: str, sums: Ints2d | Floats2d) -> dict[str, np.ndarray]:
     """Figures in percent from column sums of `item_counts`, (n_resamples, n_columns) -> (n_resamples,) each.
 
     ner: precision, recall, f1 = 2 correct / (predicted + gold). pos: accuracy. nli, topic: accuracy, macro_f1 (the
@@ -114,17 +115,18 @@ def scores_of(kind: str, sums: Ints2d) -> dict[str, np.ndarray]:
     }
 
 
-def score(kind: str, gold: Sequence, predicted: Sequence) -> dict[str, float]:
+def score(kind: str, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, float]:
     """Figures in percent for one prediction set."""
     sums = item_counts(kind, gold, predicted).sum(axis=0, keepdims=True)
     return {name: float(values[0]) for name, values in scores_of(kind, sums).items()}
 
 
-def dev_scorer(kind: str) -> Callable[[Sequence, Sequence], float]:
+def dev_scorer(kind: str) -> Callable[[Sequence[Any], Sequence[Any]], float]:
     """The main metric as a function of gold and predictions, for model selection."""
     return lambda gold, predicted: score(kind, gold, predicted)[MAIN_METRIC[kind]]
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """above / below, 0 where below is 0."""
-    return np.divide(above, below, out=np.zeros(np.shape(above)), where=below > 0)
+    ratio: np.ndarray = np.divide(above, below, out=np.zeros(np.shape(above)), where=below > 0)
+    return ratio

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from baselines.training import Curve
 
 
-Score = Callable[[Sequence, Sequence], float]
+Score = Callable[[Sequence[Any], Sequence[Any]], float]
 
 
 class Trained(Protocol):
@@ -34,7 +34,7 @@ class Trained(Protocol):
     def n_parameters(self) -> int:
         """Numbers that were trained."""
 
-    def predict(self, items: Sequence, features: WordFeatures) -> list:
+    def predict(self, items: Sequence[Any], features: WordFeatures) -> list[Any]:
         """A list of tags, or a label, for each item."""
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -52,11 +52,13 @@ class ModelType:
 
     def train(self, *args: Any) -> Trained:
         """`train` of its module."""
-        return importlib.import_module(f"baselines.{self.module}").train(*args)
+        trained: Trained = importlib.import_module(f"baselines.{self.module}").train(*args)
+        return trained
 
     def load(self, tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> Trained:
         """`load` of its module."""
-        return importlib.import_module(f"baselines.{self.module}").load(tensors, about)
+        loaded: Trained = importlib.import_module(f"baselines.{self.module}").load(tensors, about)
+        return loaded
 
 
 TAGGERS = (

@@ -88,7 +88,8 @@ class WordInput(nn.Module):
         if self.training and self.word_dropout:
             known = known & (torch.rand(ids.shape) >= self.word_dropout)
         vectors = torch.where(known[..., None], table.vectors[ids] * self.scale, self.unknown)
-        return self.project(self.dropout(vectors)) * (ids != PADDING)[..., None]
+        inputs: Tensor = self.project(self.dropout(vectors)) * (ids != PADDING)[..., None]
+        return inputs
 
 
 def feed_forward(n_inputs: int, hidden: int, dropout: float) -> nn.Sequential:

@@ -75,7 +75,7 @@ def numbered_texts(texts: Sequence[str], features: WordFeatures) -> tuple[Texts,
     words_of = [[w for w in tokenize(text, features.lang) if any(map(str.isalnum, w))] for text in distinct]
     words = sorted({word for text in words_of for word in text})
     number = {word: i for i, word in enumerate(words, start=1)}
-    rows = [np.array([number[word] for word in text], dtype=np.int64) for text in words_of]
+    rows: list[Ints1d] = [np.array([number[word] for word in text], dtype=np.int64) for text in words_of]
     return Texts(word_table(words, features), rows), np.array([distinct[text] for text in texts], dtype=np.int64)
 
 
@@ -96,7 +96,8 @@ def word_table(words: Sequence[str], features: WordFeatures) -> WordTable:
 
 def zipf(ranks: Ints1d, n_words: int) -> Floats1d:
     """p(w) = 1 / (r H_n) for the word of rank r (from 1; here from 0) of n, H_n the harmonic number."""
-    return 1 / ((ranks + 1) * (1 / np.arange(1, n_words + 1)).sum())
+    probabilities: Floats1d = 1 / ((ranks + 1) * (1 / np.arange(1, n_words + 1)).sum())
+    return probabilities
 
 
 def pairs_of(pairs: Sequence[SentencePair], features: WordFeatures) -> Pairs:
@@ -166,7 +167,7 @@ def figures(table: WordTable, premise: Tensor, hypothesis: Tensor) -> Tensor:
     both = [(m / n).log().clamp(-2, 2), torch.minimum(m, n) / torch.maximum(m, n)]
     for weight in (table.known.float(), -table.probability.log()):
         sums = [(weight[ids][..., None] * table.vectors[ids]).sum(dim=1) for ids in (premise, hypothesis)]
-        both.append(torch.cosine_similarity(*sums))
+        both.append(torch.cosine_similarity(sums[0], sums[1]))
     return torch.cat([*sides, torch.stack(both, dim=1)], dim=1)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,15 @@ class PredictionSet:
 
     run: RunSettings
     gold_sha256: str
-    gold: list
-    predicted: list
+    gold: list[Any]
+    predicted: list[Any]
     groups: list[int] | None = None  # items of a group (one premise) were not drawn independently
 
     def __len__(self) -> int:
         return len(self.gold)
 
 
-def make_predictions(run: RunSettings, items: Sequence[Item], predicted: Sequence) -> PredictionSet:
+def make_predictions(run: RunSettings, items: Sequence[Item], predicted: Sequence[Any]) -> PredictionSet:
     """Join items with predictions; refuses another number of items, or of tags in a sentence."""
     need_gold(items, f"{run.task} {run.lang} {run.split}")
     predictions = PredictionSet(run, gold_hash(items), [item.gold for item in items], list(predicted),
@@ -103,7 +103,9 @@ def read_predictions(path: str | Path) -> PredictionSet:
     """Read a prediction file. Raises InputError with the line when anything in it is not as it should be."""
     run: RunSettings | None = None
     header: dict[str, Any] = {}
-    gold, predicted, groups = [], [], []
+    gold: list[Any] = []
+    predicted: list[Any] = []
+    groups: list[int] = []
     for number, line in numbered_lines(path):
         record = read_record(path, number, line)
         if run is None:
@@ -187,13 +189,13 @@ def _is_line(value: Any) -> bool:
 
 def _is_cost(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one) and one >= 0
+        isinstance(one, (int, float)) and not isinstance(one, bool) and 0 <= one <= sys.float_info.max
         for one in value.values()
     )
 
 
 _LINE = (_is_line, "text of one line")
-_HEADER = {  # field -> what it must be, in code and in words
+_HEADER: dict[str, tuple[Callable[[Any], bool], str]] = {  # field -> what it must be, in code and in words
     "n": (lambda value: _is_whole(value) and value > 0, "the number of items"),
     "gold_sha256": (lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None,
                     "a SHA-256 of 64 hexadecimal digits in lower case"),

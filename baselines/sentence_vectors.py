@@ -41,7 +41,8 @@ def weighted_sums(table: WordTable, weights: Tensor, ids: Tensor) -> Tensor:
 def common_component(means: Tensor) -> Tensor:
     """First right singular vector of sentence vectors, (n_sentences, d) -> (d,): the c that SIF takes out of them."""
     means = means.double()
-    return torch.linalg.eigh(means.T @ means)[1][:, -1].float()
+    first: Tensor = torch.linalg.eigh(means.T @ means)[1][:, -1].float()
+    return first
 
 
 def without(component: Tensor, means: Tensor) -> Tensor:
@@ -54,6 +55,10 @@ class StandardizedLayers(nn.Module):
 
     `component` is kept with it, since it belongs to the inputs: zeros where the weighting takes nothing out.
     """
+
+    component: Tensor
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, n_inputs: int, n_classes: int, dim: int, settings: TrainSettings, seed: int = 0) -> None:
         super().__init__()
@@ -69,4 +74,5 @@ class StandardizedLayers(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(b, n_inputs) -> (b, n_classes)."""
-        return self.layers((inputs - self.mean) / self.deviation)
+        logits: Tensor = self.layers((inputs - self.mean) / self.deviation)
+        return logits

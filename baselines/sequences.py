@@ -42,13 +42,13 @@ def corpus_of(sentences: Sequence[TaggedSentence]) -> Corpus:
 
 def labels_of(sentences: Sequence[TaggedSentence]) -> list[str]:
     """The tags of the training data, sorted."""
-    return sorted({tag for sentence in sentences for tag in sentence.tags})
+    return sorted({tag for sentence in sentences for tag in sentence.tags or ()})
 
 
 def numbers_of(sentences: Sequence[TaggedSentence], labels: Sequence[str]) -> Ints1d:
     """The tags of all words as numbers of labels, (n_words,)."""
     number = {label: i for i, label in enumerate(labels)}
-    return np.array([number[tag] for sentence in sentences for tag in sentence.tags], dtype=np.int64)
+    return np.array([number[tag] for sentence in sentences for tag in sentence.tags or ()], dtype=np.int64)
 
 
 def tags_of(path: Ints1d, offsets: Ints1d, labels: Sequence[str]) -> list[list[str]]:

@@ -68,8 +68,8 @@ def train(
 ) -> TextClassifier:
     """Train on the source language; `score(gold, predicted)` on dev decides when to stop."""
     check_training(train, dev)
-    labels = sorted({text.label for text in train})
-    gold, dev_gold = torch.tensor([labels.index(text.label) for text in train]), [text.label for text in dev]
+    labels = sorted({text.label for text in train if text.label is not None})
+    gold, dev_gold = torch.tensor([labels.index(text.label or "") for text in train]), [text.label for text in dev]
     network = _network(features.vectors.dim, len(labels), settings, seed)
     numbered = _numbered(train, features)
     if settings.weighting == "sif":

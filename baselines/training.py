@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from baselines.settings import TrainSettings
 from xlembed.progress import progress, say
+from xlembed.types import Ints1d
+
+_Network = TypeVar("_Network", bound=torch.nn.Module)
 
 MIN_UPDATES = 100  # an epoch
 MIN_BATCH = 16
@@ -47,7 +51,7 @@ def fit_network(
     settings: TrainSettings,
     seed: int,
     what: str,
-    lengths: Sequence[int] | None = None,
+    lengths: Ints1d | None = None,
 ) -> Curve:
     """Train in place until the dev score has not risen for `patience` epochs; the best weights are kept.
 
@@ -97,7 +101,7 @@ def _update(network: torch.nn.Module, optimizer: torch.optim.Optimizer, loss: to
 
 
 def batches_of(
-    n_rows: int, batch_size: int, rng: np.random.Generator, lengths: Sequence[int] | None = None
+    n_rows: int, batch_size: int, rng: np.random.Generator, lengths: Ints1d | None = None
 ) -> list[np.ndarray]:
     """All rows once, in batches of random order; with lengths, of rows of one length each."""
     order = rng.permutation(n_rows)
@@ -117,7 +121,7 @@ def schedule(n_rows: int, settings: TrainSettings) -> tuple[int, int]:
     return batch_size, max(1, MIN_UPDATES // updates)
 
 
-def seeded(seed: int, make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+def seeded(seed: int, make: Callable[[], _Network]) -> _Network:
     """A network whose weights are drawn from `seed`, torch's own generator left as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,7 +15,8 @@ from xlembed.progress import say
 
 if TYPE_CHECKING:
     from baselines.translation.base import Translator
-    from baselines.translation.projection import WordAligner
+    from baselines.translation.projection import Method, WordAligner
+    from baselines.translation.words import WordTranslator
 
 
 def command(app: typer.Typer) -> None:
@@ -53,7 +54,7 @@ def translate(
     if kind == "pos" and route != "words":
         raise InputError("tags of every word are kept by --route words alone")
     spaces = {"vectors": vectors, "target_vectors": target_vectors, "mapping": mapping, "reverse": reverse, "n": n}
-    given = {
+    given: dict[str, dict[str, Any]] = {
         "words": spaces | {"lexicon": lexicon, "names": names},
         "apertium": {},
         "huggingface": {"model": model, "beams": beams},
@@ -85,7 +86,7 @@ def _aligner(src: str, trg: str, spaces: dict[str, Any]) -> WordAligner:
 
     if None in (spaces["vectors"], spaces["target_vectors"]):
         raise InputError("--project align needs --vectors and --target-vectors")
-    words = _translator("words", src, trg, {"words": spaces})
+    words = cast("WordTranslator", _translator("words", src, trg, {"words": spaces}))
     return WordAligner(words.src_vectors, words.trg_vectors)
 
 
@@ -103,7 +104,7 @@ def _tagged(
     if isinstance(translator, WordTranslator):
         translated, told = translator.translate_tagged(sentences), translator.coverage(sentences).describe()
     else:
-        found = translate_tagged(sentences, translator, project, aligner)
+        found = translate_tagged(sentences, translator, cast("Method", project), aligner)  # which refuses others
         translated, told = found.sentences, found.describe()
     if not translated:
         raise InputError(f"{data}: no sentence came through the translation with all its entities ({told})")

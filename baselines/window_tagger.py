@@ -101,9 +101,10 @@ def log_transitions(corpus: Corpus, gold: np.ndarray, n_labels: int) -> Floats2d
     (n_labels + 2, n_labels): the start is the last row but one; the end, which is left to chance, is 0.
     """
     counts = 1 + crf.gold_counts(corpus.offsets, gold, n_labels)
-    logs = np.log(counts / counts.sum(axis=1, keepdims=True))
-    logs[-1] = 0
-    return logs.astype(np.float32)
+    wide = np.log(counts / counts.sum(axis=1, keepdims=True))
+    wide[-1] = 0
+    logs: Floats2d = wide.astype(np.float32)
+    return logs
 
 
 def load(tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> WindowTagger:
@@ -111,6 +112,9 @@ def load(tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> WindowTagge
     settings = WindowSettings(**about["settings"])
     network = _network(about["n_features"], len(about["labels"]), settings, seed=0)
     network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
+    n = len(about["labels"])
+    if tensors["transitions"].shape != (n + 2, n) or tensors["priors"].shape != (n,):
+        raise ValueError(f"{n} labels, transitions of shape {tuple(tensors['transitions'].shape)}")
     return WindowTagger(about["labels"], tensors["transitions"].numpy(), tensors["priors"].numpy(),
                         network, settings, about["n_features"])  # fmt: skip
 

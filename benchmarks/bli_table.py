@@ -139,8 +139,7 @@ def main() -> None:
                 one = {"method": method, "pair": pair, "size": size,
                        **run(method, spaces[src], spaces[trg], train, test, size)}  # fmt: skip
                 lines.append(one)
-                with open(results, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(one) + "\n")
+                write_text(results, "".join(json.dumps(line) + "\n" for line in lines))
                 print(method, pair, size, f"{one['csls']['P@1']:.2f}", f"{one['seconds']} s", flush=True)
     write_text(args.out / "table.md", table(lines, pairs, sizes))
 

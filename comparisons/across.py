@@ -119,7 +119,7 @@ def _ranking(summary: dict[str, Any], task: dict[str, Any]) -> list[dict[str, An
 
 def _is_apart(average: dict[str, Any], one: str, other: str) -> bool:
     """Whether 0 is outside the intervals of the difference of two means."""
-    return next(d["is_clear"] for d in average["differences"] if {d["system"], d["other"]} == {one, other})
+    return bool(next(d["is_clear"] for d in average["differences"] if {d["system"], d["other"]} == {one, other}))
 
 
 def _spread(summary: dict[str, Any], task: dict[str, Any], system: str, targets: list[str]) -> dict[str, Any]:
@@ -154,6 +154,6 @@ def _correlations(outcomes: dict[str, dict[str, Any]], facts: FactsOf) -> dict[s
             elif pairs:
                 too_few.append({"system": system, "fact": name, "n": len(pairs)})
     tested = [one for one in found if one["p"] is not None]
-    for one, p in zip(tested, holm([one["p"] for one in tested]), strict=True):
-        one["p_holm"] = p
+    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["p_holm"] = p
     return {"correlations": found, "too_few": too_few}

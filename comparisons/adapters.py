@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -33,7 +33,8 @@ class Bottleneck(nn.Module):
         nn.init.zeros_(self.up.bias)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        return hidden + self.up(torch.relu(self.down(hidden)))
+        after: torch.Tensor = hidden + self.up(torch.relu(self.down(hidden)))
+        return after
 
 
 class Adapters(nn.Module):
@@ -47,12 +48,13 @@ class Adapters(nn.Module):
 
     def add(self, name: str, size: int) -> nn.ModuleList:
         """A new stack, one adapter a layer."""
-        self.stacks[name] = nn.ModuleList(Bottleneck(self.hidden, size) for _ in range(self.n_layers))
-        return self.stacks[name]
+        stack = nn.ModuleList(Bottleneck(self.hidden, size) for _ in range(self.n_layers))
+        self.stacks[name] = stack
+        return stack
 
     def after(self, layer: int, hidden: torch.Tensor) -> torch.Tensor:
         for name in self.active:
-            hidden = self.stacks[name][layer](hidden)
+            hidden = cast(nn.ModuleList, self.stacks[name])[layer](hidden)
         return hidden
 
 
@@ -63,7 +65,7 @@ def with_adapters(model: PreTrainedModel) -> Adapters:
         model.adapters_of_layers = Adapters(len(places), hidden_size(model.config))
         for layer, module in enumerate(places):
             module.register_forward_hook(_hook(model.adapters_of_layers, layer))
-    return model.adapters_of_layers
+    return cast(Adapters, model.adapters_of_layers)
 
 
 def _hook(adapters: Adapters, layer: int) -> Callable[..., Any]:
@@ -95,7 +97,7 @@ def choose_trained(model: PreTrainedModel, method: str, frozen: str, n_frozen: i
     if frozen == "embeddings":
         model.get_input_embeddings().weight.requires_grad_(False)
         if model.config.model_type == "xmod":  # as Pfeiffer et al. 2022 fine-tune it
-            model.freeze_embeddings_and_language_adapters()
+            cast(Any, model).freeze_embeddings_and_language_adapters()
     if n_frozen:
         _freeze_lower(model, n_frozen)
 

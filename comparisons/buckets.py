@@ -89,7 +89,7 @@ def _oov_rate(words: Sequence[str], known: Counter[str]) -> float:
 
 def _entity_counts(train: Sequence[TaggedSentence], words: list[str]) -> Counter[str]:
     """How often each surface form is an entity of the training data; none where tags are no entities (pos)."""
-    tags = [item.tags for item in train]
+    tags = [item.tags or () for item in train]
     found = span_arrays(tags, types_of(tags))
     return Counter(_surface_forms(found, words))
 
@@ -143,8 +143,8 @@ def pair_buckets(items: Sequence[SentencePair], lang: str) -> list[Buckets]:
     if lang in NEGATION_WORDS:
         negated = [has_negation(item.hypothesis, words, lang) for item, words in zip(items, hypotheses, strict=True)]
         found.append(Buckets("negation", ("none", "negation word"), np.array(negated, dtype=np.int64)))
-    genres = [item.genre for item in items]
-    return found if None in genres else [*found, _named("genre", genres)]
+    genres = [item.genre for item in items if item.genre is not None]
+    return [*found, _named("genre", genres)] if len(genres) == len(items) else found
 
 
 def overlap(premise: Sequence[str], hypothesis: Sequence[str]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from baselines.predictions import PredictionSet, read_predictions
 from comparisons.scores import Difference, corrected, difference, score_systems
@@ -53,7 +53,7 @@ def changes(before: Path, after: Path) -> dict[str, Any]:
     return {
         "before": _facts(before),
         "after": _facts(after),
-        "rows": [row | {"change": asdict(row["change"])} for row in rows],
+        "rows": [row | {"change": asdict(cast(Difference, row["change"]))} for row in rows],
         "refused": refused,
         "only_before": [_named(key) for key in old if key not in new],
         "only_after": [_named(key) for key in new if key not in old],

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.corpora import NLI_LABELS, Item, gold_hash, need_gold
+from baselines.corpora import NLI_LABELS, Item, TaggedSentence, gold_hash, need_gold
 from baselines.metrics import scores_of
 from baselines.predictions import PredictionSet
 from comparisons.buckets import Buckets, entity_buckets, pair_buckets, sentence_facts, text_buckets, word_buckets
@@ -54,8 +54,12 @@ def details_of(
     Raises InputError where the predictions were made for other items.
     """
     _check(f"{task_name} {lang}", items, train, predictions)
-    parts = {"ner": _entities, "pos": _words, "nli": partial(_labels, labels=NLI_LABELS, buckets=pair_buckets),
-             "topic": partial(_labels, labels=sorted({str(item.gold) for item in items}), buckets=text_buckets)}
+    parts: dict[str, Callable[..., tuple[dict[str, Any], dict[str, np.ndarray]]]] = {
+        "ner": _entities,
+        "pos": _words,
+        "nli": partial(_labels, labels=NLI_LABELS, buckets=pair_buckets),
+        "topic": partial(_labels, labels=sorted({str(item.gold) for item in items}), buckets=text_buckets),
+    }
     found, errors = parts[kind](items, train, predictions, lang=lang)
     head = {"task": task_name, "kind": kind, "lang": lang, "source": source, "units": UNITS[kind],
             "n_items": len(items), "few": FEW, "systems": list(predictions)}  # fmt: skip
@@ -77,11 +81,12 @@ def _check(
 
 
 def _entities(
-    items: Sequence[Item], train: Sequence[Item], predictions: dict[str, list[PredictionSet]], lang: str
+    items: Sequence[TaggedSentence], train: Sequence[TaggedSentence],
+    predictions: dict[str, list[PredictionSet]], lang: str,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The parts of details for entities, and each system's errors by sentence."""
     answers = [one.predicted for seeds in predictions.values() for one in seeds]
-    tags = [item.tags for item in items]
+    tags = [item.tags or () for item in items]
     types = types_of(chain(tags, *answers))
     facts = sentence_facts(items, train)
     gold = span_arrays(tags, types)
@@ -120,11 +125,12 @@ def _modes(figures: dict[str, dict[str, np.ndarray]], gold: SpanArrays, n_of_typ
 
 
 def _words(
-    items: Sequence[Item], train: Sequence[Item], predictions: dict[str, list[PredictionSet]], lang: str
+    items: Sequence[TaggedSentence], train: Sequence[TaggedSentence],
+    predictions: dict[str, list[PredictionSet]], lang: str,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The parts of details for tagged words, and each system's wrong words by sentence."""
     facts = sentence_facts(items, train)
-    gold = list(chain.from_iterable(item.tags for item in items))
+    gold = list(chain.from_iterable(item.tags or () for item in items))
     sentence = np.repeat(np.arange(len(items)), facts.lengths)
     labels = sorted(set(gold))
     answers = {system: [list(chain.from_iterable(one.predicted)) for one in seeds]
@@ -135,11 +141,11 @@ def _words(
 
 def _labels(
     items: Sequence[Item], train: Sequence[Item], predictions: dict[str, list[PredictionSet]], lang: str,
-    labels: Sequence[str], buckets: Callable[[Sequence, str], list[Buckets]],
+    labels: Sequence[str], buckets: Callable[[Sequence[Any], str], list[Buckets]],
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:  # fmt: skip
     """The parts of details for items with a label, and each system's share of seeds that are wrong by item."""
     answers = {system: [one.predicted for one in seeds] for system, seeds in predictions.items()}
-    return _accuracies([item.gold for item in items], answers, labels, buckets(items, lang))
+    return _accuracies([str(item.gold) for item in items], answers, labels, buckets(items, lang))
 
 
 def _accuracies(
@@ -177,12 +183,12 @@ def _counts(rows: Ints1d, columns: Ints1d, n: int) -> Ints2d:
 # ---- for all kinds
 
 
-def _over_seeds(measure: Callable[[Any], dict[str, Any]], by_seed: dict[str, list]) -> dict[str, dict[str, Any]]:
+def _over_seeds(measure: Callable[[Any], dict[str, Any]], by_seed: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
     """System -> what is measured, the mean over its seeds."""
     return {system: _mean([measure(one) for one in seeds]) for system, seeds in by_seed.items()}
 
 
-def _mean(found: list) -> Any:
+def _mean(found: list[Any]) -> Any:
     """The mean of arrays, or of dicts of arrays."""
     if isinstance(found[0], dict):
         return {key: _mean([one[key] for one in found]) for key in found[0]}

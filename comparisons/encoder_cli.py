@@ -11,6 +11,7 @@ import typer
 
 from comparisons.encoder_libraries import need_libraries
 from xlembed.errors import InputError, require
+from xlembed.files import check_place
 from xlembed.languages import language_code
 from xlembed.options import AsJson, named_settings, named_values, print_json
 from xlembed.progress import say
@@ -37,10 +38,11 @@ def encoders(
     from comparisons.encoders import at_hand
     from comparisons.registry import KNOWN, facts_of
 
-    if name is not None and facts_of(name) is None:
+    one = None if name is None else facts_of(name)
+    if name is not None and one is None:
         raise InputError(f"no encoder {name!r} is known (a hub name or a folder can be used all the same): "
                          f"known are {', '.join(facts.name for facts in KNOWN)}")
-    chosen = KNOWN if name is None else [facts_of(name)]
+    chosen = KNOWN if one is None else (one,)
     found = [asdict(facts) | {"at_hand": at_hand(facts.name)} for facts in chosen]
     if as_json:
         print_json(found if name is None else found[0])
@@ -114,6 +116,7 @@ def finetune_encoder(
     from comparisons.encoders import find_encoder
     from comparisons.finetune import finetune
 
+    check_place(out)
     tuned = finetune(find_encoder(encoder, say=say), kind, items, dev_items, chosen, seed, out / "checkpoint", adapters)
     tuned.save(out)
     print(f"{out}: {tuned.seconds:.0f} s; dev by epoch: "
@@ -176,6 +179,7 @@ def adapt(
 
     train = [text for path in texts for text in read_lines(path, n_texts)]
     held_out = read_lines(dev) if dev else None
+    check_place(out)
     report = train_language_adapter(
         find_encoder(encoder, say=say), lang, lambda inputs: [inputs.corpus(train, lang, block)],
         None if held_out is None else lambda inputs: [inputs.corpus(held_out, lang, block)], settings, reduction, out,

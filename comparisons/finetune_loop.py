@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from comparisons.finetune_settings import FinetuneSettings
 from comparisons.inputs import bucketed
 from comparisons.machine import precision_of
 from comparisons.optimization import decay_groups, rate
+from xlembed.errors import InputError
 from xlembed.files import replacing
 from xlembed.progress import progress, say
 
@@ -70,7 +70,10 @@ class Trainer:
         dev_score: Callable[[], float],
         folder: Path | None = None,
     ) -> Fitted:
-        """Train the parameters of `trained` that require gradients, on data of these lengths and numbers of labels."""
+        """Train the parameters of `trained` that require gradients, on data of these lengths and numbers of labels.
+
+        The checkpoint in `folder` stays: whoever saves the model removes it after that.
+        """
         settings, state = self.settings, self.state
         self.named = {name: p for name, p in trained.named_parameters() if p.requires_grad}
         n_updates = math.ceil(math.ceil(len(lengths) / settings.batch_size) / settings.accumulate)
@@ -88,7 +91,10 @@ class Trainer:
         def save() -> None:
             if folder is not None and time.perf_counter() - self.saved_at > CHECKPOINT_SECONDS:
                 state.seconds = before + time.perf_counter() - begin
-                self._save(folder / "checkpoint.safetensors")
+                try:
+                    self._save(folder / "checkpoint.safetensors")
+                except InputError as err:  # a full disk is no reason to lose the training, too
+                    say(f"{err}; the training goes on, its last checkpoint is older")
                 self.saved_at = time.perf_counter()
 
         try:
@@ -104,8 +110,6 @@ class Trainer:
         with torch.no_grad():
             for name, value in self.best.items():
                 self.named[name].copy_(value)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
         return Fitted(state.curve, interrupted, before)
 
     def _epoch(self, loss_of: LossOf, lengths: np.ndarray, n_labels: np.ndarray, save: Callable[[], None]) -> None:

@@ -76,7 +76,7 @@ class Inputs:
         first, second = cut_longest(parts[0], parts[1], room)
         ids, types, is_second = template.join(first, second)
         example = self._example(ids, types, lang)
-        if self.languages.key and second_lang != lang:
+        if example.langs is not None and second_lang != lang:
             example.langs[np.array(is_second)] = self.languages.id_of(second_lang)
         return example
 
@@ -92,13 +92,13 @@ class Inputs:
         found = {"input_ids": _padded([x.ids for x in examples], shape, self.pad),
                  "attention_mask": _padded([np.ones(len(x), dtype=np.int64) for x in examples], shape, 0)}  # fmt: skip
         if examples[0].types is not None:
-            found["token_type_ids"] = _padded([x.types for x in examples], shape, 0)
+            found["token_type_ids"] = _padded([x.types for x in examples if x.types is not None], shape, 0)
         if self.languages.key:
-            found[self.languages.key] = _padded([x.langs for x in examples], shape, int(examples[0].langs[0]))
+            langs = [x.langs for x in examples if x.langs is not None]
+            found[self.languages.key] = _padded(langs, shape, int(langs[0][0]))
         if examples[0].labels is not None:
-            rows = [x.labels for x in examples]
-            is_row = isinstance(rows[0], np.ndarray)
-            found["labels"] = _padded(rows, shape, IGNORED) if is_row else torch.tensor(rows)
+            rows = [x.labels for x in examples if isinstance(x.labels, np.ndarray)]
+            found["labels"] = _padded(rows, shape, IGNORED) if rows else torch.tensor([x.labels for x in examples])
         return {name: tensor.to(device, non_blocking=True) for name, tensor in found.items()}
 
 

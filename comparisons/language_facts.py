@@ -80,7 +80,7 @@ class Measured:
         systems = {one.name: one for one in run.experiment.systems}
         self._precision = {(_space(systems[one["system"]]), one["lang"]): one["scores"]["P@1"]
                            for one in bli if one["retrieval"] == "csls"}  # fmt: skip
-        self._isometry: dict[tuple, Facts] = {}
+        self._isometry: dict[tuple[Any, ...], Facts] = {}
         self._encode: dict[Path, WordEncoder] = {}
         self._subwords: dict[tuple[Path, str], set[int]] = {}  # of the training data
         self._overlap: dict[tuple[Path, str, str], Facts] = {}
@@ -113,7 +113,9 @@ class Measured:
             items = read_items(task.kind, self.run.resolve(task.test_file(lang)), lang)
             found = subword_overlap(subwords_of(encode, items), self._known(encode, folder, task))
             self._overlap[folder, task.name, lang] = {
-                "subword_tokens": found and found.tokens, "subword_types": found and found.types}  # fmt: skip
+                "subword_tokens": found.tokens if found else None,
+                "subword_types": found.types if found else None,
+            }
         return self._overlap[folder, task.name, lang]
 
     def _encoder(self, runner: EncoderRunner) -> WordEncoder:
@@ -131,6 +133,6 @@ class Measured:
         return self._subwords[folder, task.name]
 
 
-def _space(system: System) -> tuple:
+def _space(system: System) -> tuple[Any, ...]:
     """What tells the mapped space of a static system from others."""
     return system.vectors, system.lexicon, system.mapping, system.n_words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -16,7 +16,7 @@ def layers_of(model: PreTrainedModel) -> list[list[nn.Module]]:
     """The modules of each layer, the lowest first."""
     base = model.base_model
     if hasattr(base, "layer_norm2") and hasattr(base, "ffns"):  # XLM keeps a list for each kind of module
-        parts = base.attentions, base.layer_norm1, base.ffns, base.layer_norm2
+        parts = [cast(nn.ModuleList, kind) for kind in (base.attentions, base.layer_norm1, base.ffns, base.layer_norm2)]
         return [list(modules) for modules in zip(*parts, strict=True)]
     return [[layer] for layer in _stack(base)]
 

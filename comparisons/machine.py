@@ -1,12 +1,10 @@
-"""What the machine at hand can do for torch: its device, the precision that is faster on it, its memory."""
+"""What the machine at hand can do for torch: its device, the precision that is faster on it."""
 
 from __future__ import annotations
 
 import functools
-import os
 import time
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,7 +24,7 @@ def precision_of(name: str, device: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
 
 
-def in_precision(dtype: torch.dtype, device: torch.device) -> AbstractContextManager:
+def in_precision(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
     """Within it matrix products run in a type; weights, sums and normalisation stay in float32."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype=dtype)
 
@@ -38,7 +36,7 @@ def bfloat16_is_faster(device_type: str) -> bool:
     Having the instructions is not enough: on some processors with avx512_bf16 products are slower than in float32.
     """
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     if device_type != "cpu" or not torch.cpu._is_avx512_bf16_supported():
         return False
     rows, weights = torch.ones(512, 768), torch.ones(1024, 768)
@@ -53,35 +51,3 @@ def _seconds(rows: torch.Tensor, weights: torch.Tensor) -> float:
         torch.nn.functional.linear(rows, weights)
         times.append(time.perf_counter() - begin)
     return float(np.min(times[2:]))
-
-
-def free_memory() -> int | None:
-    """Bytes that this process may still take, by the system and by its control group; None if unknown."""
-    found = [_meminfo(), _control_group()]
-    known = [size for size in found if size is not None]
-    return min(known) if known else None
-
-
-def _meminfo() -> int | None:
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return None
-
-
-def _control_group() -> int | None:
-    """What a container's limit leaves (version 2 of control groups)."""
-    try:
-        folder = Path("/sys/fs/cgroup")
-        most, used = ((folder / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        cache = sum(int(line.split()[1]) for line in (folder / "memory.stat").read_text().splitlines()
-                    if line.startswith("inactive_file "))  # fmt: skip
-        return None if most == "max" else int(most) - int(used) + cache
-    except (OSError, ValueError):
-        return None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from comparisons.layers import hidden_size
-from comparisons.machine import free_memory
 from comparisons.probe_head import ProbedEncoder
+from xlembed.needs import free_memory
 from xlembed.progress import say
 
 if TYPE_CHECKING:

@@ -7,9 +7,7 @@ What trains is whatever requires a gradient, so the loop serves whole encoders, 
 from __future__ import annotations
 
 import math
-import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -25,7 +23,7 @@ from transformers import AutoModelForMaskedLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from comparisons.encoders import FoundEncoder
-from comparisons.inputs import Inputs, by_length
+from comparisons.inputs import Example, Inputs, by_length
 from comparisons.loading import load_model, load_tokenizer
 from comparisons.machine import device_of, in_precision, precision_of
 from comparisons.optimization import decay_groups, rate
@@ -34,7 +32,8 @@ from comparisons.pretraining_data import Corpus, Draws, MaskedExample, MaskedInp
 from comparisons.pretraining_heads import masked_loss
 from comparisons.pretraining_settings import PretrainSettings
 from xlembed.errors import InputError, at
-from xlembed.files import write_json
+from xlembed.files import rename_all, scratch_folder, settle, write_json
+from xlembed.os_faults import writing
 from xlembed.progress import progress, say
 
 MAX_NORM = 1.0  # of the gradient
@@ -75,7 +74,7 @@ def pretrain(
     data or weights, and for a loss that is not finite.
     """
     device = device_of(settings.device)
-    model.to(device)
+    torch.nn.Module.to(model, device)
     run = _Run(model, inputs, corpora, settings, _named(model, trainable), checkpoint)
     run.resume()
     begin = time.perf_counter()
@@ -91,7 +90,7 @@ def pretrain(
                     say(f"{checkpoint}: update {run.step} of {settings.steps}; the same command goes on from there")
                 raise KeyboardInterrupt
             if run.step % settings.every == 0 and run.step < settings.steps:
-                run.save()
+                run.save_or_say_why()
     model.eval()
     run.curve.seconds += round(time.perf_counter() - begin, 2)
     return run.curve
@@ -123,7 +122,7 @@ class _Run:
         """One update; the mean loss before it."""
         settings = self.settings
         examples = self._examples(settings.batch_size * settings.accumulate)
-        n_predicted = sum(int((example.labels >= 0).sum()) for example in examples)
+        n_predicted = _n_predicted(examples)
         torch.manual_seed(int(np.random.SeedSequence([settings.seed, 3, self.step]).generate_state(1)[0]))
         total = 0.0
         for start in range(0, len(examples), settings.batch_size):
@@ -169,12 +168,19 @@ class _Run:
                  "precision": str(self.precision).removeprefix("torch.")}  # fmt: skip
         save_checkpoint(self.checkpoint, self.trained, self.optimizer, about)
 
+    def save_or_say_why(self) -> None:
+        """A full disk is no reason to lose the training, too."""
+        try:
+            self.save()
+        except InputError as err:
+            say(f"{err}; the training goes on, its last checkpoint is older")
+
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
         if self.checkpoint is None or not self.checkpoint.exists():
             return
         about = read_about(self.checkpoint)
-        other = [name for name, value in self.facts.items() if about["facts"].get(name) != value]
+        other = [name for name, value in (self.facts or {}).items() if about["facts"].get(name) != value]
         if other:
             raise at(self.checkpoint, None, f"is of a run with other {' and '.join(other)}: "
                                             "remove it, or take another --out")  # fmt: skip
@@ -202,7 +208,7 @@ def _stop_asked() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    asked = []
+    asked: list[int] = []
 
     def note(number: int, frame: Any) -> None:
         if asked:
@@ -217,6 +223,11 @@ def _stop_asked() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+def _n_predicted(examples: Sequence[Example]) -> int:
+    """Subwords that are masked and asked for."""
+    return sum(int((np.asarray(example.labels) >= 0).sum()) for example in examples)
+
+
 # ---- held-out perplexity
 
 
@@ -227,9 +238,10 @@ def masked_perplexity(
     """exp of the mean -log p of masked subwords, under masks that are the same at every call."""
     device = device_of(settings.device)
     was_training = model.training
-    model.to(device).eval()
+    torch.nn.Module.to(model, device)
+    model.eval()
     examples = inputs.held_out(corpora)
-    n_predicted = sum(int((example.labels >= 0).sum()) for example in examples)
+    n_predicted = _n_predicted(examples)
     total = 0.0
     for rows in by_length(examples, 4 * settings.batch_size * settings.block):
         with in_precision(precision_of(settings.precision, device), device):
@@ -315,14 +327,12 @@ def _described(corpora: Sequence[Corpus], alpha: float) -> dict[str, dict[str, f
 def save_encoder(model: PreTrainedModel, tokenizer: Any, out: Path, report: dict[str, Any] | None = None) -> None:
     """Write weights, tokenizer and report; config.json, by which the folder is known as an encoder's, comes last."""
     transformers_logging.disable_progress_bar()
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".saving-", dir=out) as temporary:
-        folder = Path(temporary)
+    with scratch_folder(out / "encoder") as folder, writing(out):
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         if report is not None:
             write_json(folder / REPORT, report)
-        mode = (folder / "config.json").stat().st_mode
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == "config.json"):
-            path.chmod(mode)  # safetensors lets the owner alone read
-            os.replace(path, out / path.name)
+        made = sorted(folder.iterdir(), key=lambda path: path.name == "config.json")
+        for path in made:
+            settle(path)
+        rename_all(made, [out / path.name for path in made])

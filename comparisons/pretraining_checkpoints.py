@@ -19,6 +19,7 @@ from torch import nn
 
 from xlembed.errors import InputError, at
 from xlembed.files import replacing
+from xlembed.os_faults import advice, cannot_read
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -39,8 +40,9 @@ def read_about(path: Path) -> dict[str, Any]:
     """What a checkpoint says of itself. Raises InputError where the file is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
-            return json.loads(file.metadata()["about"])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as err:
+            about: dict[str, Any] = json.loads(file.metadata()["about"])
+            return about
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise _damaged(path, err) from None
 
 
@@ -71,4 +73,6 @@ def weights_hash(model: nn.Module) -> str:
 
 
 def _damaged(path: Path, err: Exception) -> InputError:
+    if advice(err) is not None:
+        return cannot_read(path, err)
     return at(path, None, f"is damaged ({' '.join(str(err).split())[:80]}): remove it, and the training begins again")

@@ -10,6 +10,7 @@ import typer
 from comparisons.encoder_libraries import need_libraries
 from comparisons.pretraining_settings import PretrainSettings
 from xlembed.errors import InputError, at
+from xlembed.files import check_place
 from xlembed.languages import language_code
 from xlembed.options import AsJson, print_json
 from xlembed.progress import say
@@ -138,7 +139,7 @@ def _by_language(texts: list[Path], langs: list[str]) -> dict[str, list[Path]]:
                          "give it once, or once for each file in turn")
     files: dict[str, list[Path]] = {}
     for code, path in zip(langs, texts, strict=True):
-        files.setdefault(language_code(code), []).append(path)
+        files.setdefault(language_code(code) or code, []).append(path)
     return files
 
 
@@ -148,6 +149,7 @@ def _run(encoder: str, train: Any, dev: Any, settings: PretrainSettings, out: Pa
 
     if out.exists() and not out.is_dir():
         raise at(out, None, "is a file, a folder is needed for the encoder")
+    check_place(out)
     report = pretrain_encoder(find_encoder(encoder, say=say), train, dev, settings, out)
     if as_json:
         print_json(report)

@@ -63,13 +63,13 @@ def read_parallel(src: str | Path, trg: str | Path, n: int | None = None) -> lis
 
 def _all_lines(src: str | Path, trg: str | Path) -> list[list[str]]:
     sides = [[line for _, line in numbered_lines(path)] for path in (src, trg)]
-    _same_length(src, trg, *map(len, sides), "lines")
+    _same_length(src, trg, len(sides[0]), len(sides[1]), "lines")
     return sides
 
 
 def _xnli_texts(src: str | Path, trg: str | Path) -> list[list[str]]:
     rows = [read_pairs(path) for path in (src, trg)]
-    _same_length(src, trg, *map(len, rows), "rows")
+    _same_length(src, trg, len(rows[0]), len(rows[1]), "rows")
     for number, (one, other) in enumerate(zip(*rows, strict=True), start=1):
         if one.label != other.label:
             raise InputError(f"{src} and {trg}: row {number} is {one.label} here and {other.label} there, "
@@ -274,7 +274,8 @@ def language_shares(sizes: Sequence[int], alpha: float) -> Floats1d:
     Conneau and Lample 2019, section 3.1. alpha below 1 takes small languages more often than their size.
     """
     p = np.array(sizes) / np.sum(sizes)
-    return p**alpha / np.sum(p**alpha)
+    shares: Floats1d = p**alpha / np.sum(p**alpha)
+    return shares
 
 
 class Draws:

@@ -7,6 +7,7 @@ positions, some 15 %, go through the head.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -18,18 +19,21 @@ from xlembed.errors import InputError
 Head = Callable[[torch.Tensor], torch.Tensor]
 
 
-def head_of(model: PreTrainedModel) -> Head:
-    """From hidden states (n, hidden) to logits (n, vocabulary). Raises InputError for an unknown architecture."""
+def head_of(model: Any) -> Head:
+    """From a model's hidden states (n, hidden) to logits (n, vocabulary). Raises InputError for an unknown
+    architecture; where the head is depends on it, so `model` has no closer type."""
     if hasattr(model, "lm_predictions"):  # DeBERTa-v3 takes the word embeddings as an argument
         return lambda hidden: model.lm_predictions(hidden, model.get_input_embeddings())
     if hasattr(model, "pred_layer") and not model.pred_layer.asm:  # XLM; not with an adaptive softmax
-        return model.pred_layer.proj
+        projection: Head = model.pred_layer.proj
+        return projection
     if hasattr(model, "vocab_projector"):  # DistilBERT
         return lambda hidden: model.vocab_projector(
             model.vocab_layer_norm(model.activation(model.vocab_transform(hidden))))  # fmt: skip
     for name in ("cls", "lm_head"):  # BERT, DeBERTa-v2; RoBERTa, XLM-R, X-MOD
         if hasattr(model, name):
-            return getattr(model, name)
+            head: Head = getattr(model, name)
+            return head
     raise InputError(f"{type(model).__name__}: its head for masked words is not known")
 
 

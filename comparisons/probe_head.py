@@ -36,11 +36,12 @@ class ProbedEncoder(nn.Module):
 
     def features(self, **batch: torch.Tensor) -> torch.Tensor:
         """(batch, length, hidden) for tagging, else (batch, hidden)."""
-        hidden = self.base(**batch).last_hidden_state
+        hidden: torch.Tensor = self.base(**batch).last_hidden_state
         if self.is_tagging:
             return hidden
         mask = batch["attention_mask"][..., None].to(hidden.dtype)
-        return (hidden * mask).sum(1) / mask.sum(1)
+        mean: torch.Tensor = (hidden * mask).sum(1) / mask.sum(1)
+        return mean
 
     def forward(self, **batch: torch.Tensor) -> SimpleNamespace:
         return SimpleNamespace(logits=self.head(self.features(**batch)))

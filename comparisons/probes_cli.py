@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -14,6 +14,7 @@ from xlembed.options import AsJson, print_json
 from xlembed.progress import say
 
 if TYPE_CHECKING:
+    from baselines.corpora import SentencePair
     from comparisons.hidden_states import LayerReader
     from comparisons.probes.bli import Side
     from comparisons.probes.retrieval import StaticSide
@@ -174,7 +175,8 @@ def mixed(
     from comparisons.probes.mixed_nli import check_aligned, mixed_nli
 
     _check_out(out)
-    items = {lang: read_items("nli", path, lang) for lang, path in _language_files(files).items()}
+    items = {lang: cast("list[SentencePair]", read_items("nli", path, lang))
+             for lang, path in _language_files(files).items()}  # fmt: skip
     check_aligned(items)  # before the model is loaded
     need_libraries()
     from comparisons.finetune import load_finetuned
@@ -275,7 +277,11 @@ def _side(vectors: WordVectors | None, corpus: Path | None, lang: str | None, n:
 
     code = two_letters(lang)
     static = None if vectors is None else vectors.top(n)
-    words = static.words if static is not None else frequent_words(read_lines(corpus, code), n)
+    if static is not None:
+        words = static.words
+    else:
+        assert corpus is not None  # one of both is given: see _sides
+        words = frequent_words(read_lines(corpus, code), n)
     found = None
     if corpus is not None and n_contexts:
         say(f"looking for occurrences in {corpus}")

@@ -102,7 +102,8 @@ def read_published() -> list[PublishedRow]:
         values, averages = groups.setdefault(tuple(record[name] for name in _KEY), ({}, {}))
         is_average = record["language"].startswith("avg") or record["language"] == "overall"
         (averages if is_average else values)[record["language"]] = record["value"]
-    return [PublishedRow(*key, values, averages) for key, (values, averages) in groups.items()]
+    return [PublishedRow(**dict(zip(_KEY, key, strict=True)), values=values, averages=averages)
+            for key, (values, averages) in groups.items()]  # fmt: skip
 
 
 def published_rows(task: str, languages: list[str], setting_prefix: str = "zero-shot") -> list[PublishedRow]:

@@ -60,7 +60,7 @@ def chosen(task: str | None, system: str | None, languages: Sequence[str], setti
     from comparisons.published import read_published
 
     rows = read_published()
-    told = []  # the conditions so far, for an error message
+    told: list[str] = []  # the conditions so far, for an error message
     for option, wanted, name in (("--task", task, lambda row: row.task), ("--system", system, lambda row: row.system),
                                  ("--setting", setting, lambda row: row.way)):  # fmt: skip
         if wanted is not None:

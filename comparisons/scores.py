@@ -23,7 +23,7 @@ from comparisons.significance import ALPHA, N_SHUFFLES, approximate_randomisatio
 from xlembed.bootstrap import bca_interval, interval, left_out_sums, resampled_sums
 from xlembed.errors import InputError
 from xlembed.files import write_json
-from xlembed.types import Bools1d, Floats1d, Floats2d, Ints1d
+from xlembed.types import Bools1d, Floats1d, Floats2d, Ints1d, Ints2d
 
 N_RESAMPLES = 10_000
 FAR_UNDER = 0.75  # of the seeds' median: a seed with less is named
@@ -102,7 +102,7 @@ class Resampled:
     left_out: Floats1d  # (n_groups,) without each group of items
     by_seed: Floats2d  # (n_seeds, n_resamples)
     rows: Floats2d  # (n_groups, n_columns) counts, mean over seeds
-    gold: list
+    gold: list[Any]
     right: Bools1d | None  # (n_items,) labels of one seed
 
 
@@ -147,7 +147,7 @@ def _check_gold(systems: Sequence[Sequence[PredictionSet]]) -> None:
             )
 
 
-def _by_group(counts: Floats2d, groups: Ints1d | None) -> Floats2d:
+def _by_group(counts: Ints2d, groups: Ints1d | None) -> Ints2d:
     """Counts summed over the items of each group."""
     if groups is None:
         return counts
@@ -157,7 +157,7 @@ def _by_group(counts: Floats2d, groups: Ints1d | None) -> Floats2d:
 
 
 def _resampled(
-    predictions: Sequence[PredictionSet], rows: list[Floats2d], sums: list[Floats2d], n_drawn: int, drawn: str
+    predictions: Sequence[PredictionSet], rows: list[Ints2d], sums: list[Floats2d], n_drawn: int, drawn: str
 ) -> Resampled:
     first = predictions[0]
     kind, main = first.run.kind, MAIN_METRIC[first.run.kind]
@@ -202,7 +202,8 @@ def _resampled(
 
 
 def _mean(figures: list[dict[str, np.ndarray]], name: str) -> Floats1d:
-    return np.mean([one[name] for one in figures], axis=0)
+    mean: Floats1d = np.mean([one[name] for one in figures], axis=0)
+    return mean
 
 
 def _mean_cost(predictions: Sequence[PredictionSet]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def signature_line(score: dict[str, Any]) -> str:
     `score` has task, kind, system, lang, by_seed, n_items and signature, as a score file has.
     """
     signature = score["signature"]
-    settings = json.dumps(signature["settings"], sort_keys=True, ensure_ascii=False).encode()
+    settings = json.dumps(_without_times(signature["settings"]), sort_keys=True, ensure_ascii=False).encode()
     parts = [
         f"{score['task']}/{score['lang']}",
         f"split:{signature['split']}",
@@ -29,6 +29,13 @@ def signature_line(score: dict[str, Any]) -> str:
         *(f"{name}:{version}" for name, version in sorted(signature["versions"].items())),
     ]
     return "|".join(parts)
+
+
+def _without_times(value: Any) -> Any:
+    """Settings as JSON has them, but for what a clock said: the same training takes another time each time."""
+    if isinstance(value, dict):
+        return {key: _without_times(one) for key, one in value.items() if key != "seconds"}
+    return [_without_times(one) for one in value] if isinstance(value, list) else value
 
 
 def why_not_comparable(one: dict[str, Any], other: dict[str, Any]) -> str | None:

@@ -81,9 +81,10 @@ def over_seeds(by_seed: Floats2d, seed: int = 0) -> Floats1d:
     section 2.3.1 give the factor). With one seed there is nothing to draw.
     """
     n_seeds, n_resamples = by_seed.shape
-    mean = by_seed.mean(axis=0)
+    mean: Floats1d = by_seed.mean(axis=0)
     if n_seeds == 1:
         return mean
     drawn = np.random.default_rng(seed).integers(n_seeds, size=(n_seeds, n_resamples))
     redrawn = np.take_along_axis(by_seed, drawn, axis=0).mean(axis=0)
-    return mean + math.sqrt(n_seeds / (n_seeds - 1)) * (redrawn - mean)
+    spread: Floats1d = mean + math.sqrt(n_seeds / (n_seeds - 1)) * (redrawn - mean)
+    return spread

@@ -104,7 +104,7 @@ def _scored(cells: list[Cell]) -> Scored:
         if cell.missing is None:
             by_system = groups.setdefault((cell.task.name, cell.lang), {})
             by_system.setdefault(cell.system.name, []).append(cell)
-    found = {}
+    found: Scored = {}
     for (task, lang), by_system in groups.items():
         scores = score_systems([_predictions(cells) for cells in by_system.values()])
         found |= {(task, system, lang): one for system, one in zip(by_system, scores, strict=True)}

@@ -30,7 +30,7 @@ from xlembed.vectors import read_vectors
 class Model:
     """A trained model: `predict(items, lang)`, what it cost, and facts for the report."""
 
-    predict: Callable[[Sequence, str], list]
+    predict: Callable[[Sequence[Any], str], list[Any]]
     cost: dict[str, Any]
     about: dict[str, Any]
 
@@ -54,8 +54,9 @@ class Runner(Protocol):
         """What else tells its models, and its predictions in a language, from others (JSON)."""
 
     def model(
-        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
-    ) -> Model:
+        self, kind: str, train: Sequence[Any], dev: Sequence[Any],
+        seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:  # fmt: skip
         """Load the model saved in `folder`, or train it on data of some languages and save it there."""
 
 
@@ -107,9 +108,10 @@ class MajorityRunner(ZeroShot):
         return None
 
     def model(
-        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
-    ) -> Model:
-        def predict(items: Sequence, lang: str) -> list:
+        self, kind: str, train: Sequence[Any], dev: Sequence[Any],
+        seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:  # fmt: skip
+        def predict(items: Sequence[Any], lang: str) -> list[Any]:
             return majority(kind, train, items)
 
         return Model(predict, {"train_seconds": 0.0, "n_parameters": 0, "n_trained": 0}, {})
@@ -125,10 +127,13 @@ class StaticRunner(ZeroShot):
                                  method=system.mapping, read=read)  # fmt: skip
 
     def _vectors(self, resolve: Resolver) -> Callable[[str], Path]:
-        return lambda lang: resolve(self.system.vectors.format(lang=lang))
+        template = self.system.vectors
+        assert template is not None  # of a static system
+        return lambda lang: resolve(template.format(lang=lang))
 
     def _lexicon(self, resolve: Resolver) -> Callable[[str], Path | str]:
         template = self.system.lexicon
+        assert template is not None  # of a static system
         return lambda lang: IDENTICAL if template == IDENTICAL else resolve(template.format(lang=lang))
 
     def _space_settings(self) -> dict[str, Any]:
@@ -155,14 +160,17 @@ class StaticRunner(ZeroShot):
         return own | {"lexicon": self.system.lexicon, "mapping": self.system.mapping}
 
     def model(
-        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
-    ) -> Model:
+        self, kind: str, train: Sequence[Any], dev: Sequence[Any],
+        seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:  # fmt: skip
         features = self.space.features_of_all(langs)
+        assert seed is not None
         if (folder / "model.json").is_file():
             trained = load_static(folder)
         else:
             trained = self._train(kind, train, dev, seed, features)
             save_static(folder, kind, self.system.models[kind].name, trained)
+        assert trained.curve is not None
         return Model(
             lambda items, lang: trained.predict(items, self.space.features(lang)),
             {
@@ -176,7 +184,7 @@ class StaticRunner(ZeroShot):
              "words": len(features.vectors), "dim": features.vectors.dim},
         )  # fmt: skip
 
-    def _train(self, kind: str, train: Sequence, dev: Sequence, seed: int, features: WordFeatures) -> Any:
+    def _train(self, kind: str, train: Sequence[Any], dev: Sequence[Any], seed: int, features: WordFeatures) -> Any:
         trained = self.system.models[kind].train(
             train,
             dev,
@@ -185,6 +193,7 @@ class StaticRunner(ZeroShot):
             self.system.settings[kind],
             seed,
         )
+        assert trained.curve is not None  # what was just trained has one
         if trained.curve.interrupted:
             raise KeyboardInterrupt  # half a training is no cell
         say(f"  dev {MAIN_METRIC[kind]} {max(trained.curve.dev):.2f}, {trained.curve.seconds:.0f} s")
@@ -196,7 +205,9 @@ class EncoderRunner(ZeroShot):
 
     def __init__(self, system: System, source: str, resolve: Resolver):
         self.system, self.source, self.resolve = system, source, resolve
-        self.encoder = find_encoder(system.model, say=say)
+        assert system.model is not None  # of an encoder
+        self.model_name = system.model
+        self.encoder = find_encoder(self.model_name, say=say)
 
     @cached_property
     def languages(self) -> EncoderLanguages:
@@ -218,13 +229,15 @@ class EncoderRunner(ZeroShot):
         return {} if template is None else {lang: self.resolve(template.format(lang=lang)) for lang in langs}
 
     def identity(self, lang: str) -> Any:
-        return self.system.model if not Path(self.system.model).is_dir() else "folder"
+        return self.model_name if not Path(self.model_name).is_dir() else "folder"
 
     def model(
-        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
-    ) -> Model:
+        self, kind: str, train: Sequence[Any], dev: Sequence[Any],
+        seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:  # fmt: skip
         from comparisons.finetune import finetune, load_finetuned
 
+        assert seed is not None
         if (folder / "model.json").is_file():
             tuned = load_finetuned(folder)
         else:
@@ -234,7 +247,7 @@ class EncoderRunner(ZeroShot):
                 raise KeyboardInterrupt  # half a training is no cell
             tuned.save(folder)
 
-        def predict(items: Sequence, lang: str) -> list:
+        def predict(items: Sequence[Any], lang: str) -> list[Any]:
             tuned.language_adapters |= self._adapters(lang)
             return tuned.predict(items, f"{self.system.name} {lang}", lang)
 

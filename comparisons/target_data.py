@@ -57,8 +57,9 @@ class TargetRunner:
         return inner if lang == self.source else {"inner": inner, "target": asdict(self.plan)}
 
     def model(
-        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
-    ) -> Model:
+        self, kind: str, train: Sequence[Any], dev: Sequence[Any],
+        seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:  # fmt: skip
         lang = langs[-1]
         if lang == self.source:
             return self.inner.model(kind, train, dev, seed, folder, langs)

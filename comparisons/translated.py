@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from baselines.corpora import TAGGING, TaggedSentence, gold_hash, in_language
 from baselines.spaces import IDENTICAL, SharedSpace
@@ -37,6 +37,7 @@ class Translations:
     """The translators of one system, each made when first asked for."""
 
     def __init__(self, experiment: Experiment, system: System, resolve: Resolver, read: Reader):
+        assert system.translate is not None
         self.source, self.plan, self.resolve, self.read = experiment.source, system.translate, resolve, read
         self.vectors = self.plan.options.get("vectors", system.vectors)
         self.lexicon = self.plan.options.get("lexicon", system.lexicon)
@@ -49,10 +50,10 @@ class Translations:
         """Vectors and lexicons for words and alignments."""
         if self.vectors is None or self.lexicon is None:
             raise InputError("translate: words and alignments need vectors and lexicon: name them in translate")
-        lexicon = self.lexicon
+        vectors, lexicon = self.vectors, self.lexicon
         return SharedSpace(
             self.source,
-            lambda lang: self.resolve(self.vectors.format(lang=lang)),
+            lambda lang: self.resolve(vectors.format(lang=lang)),
             lambda lang: IDENTICAL if lexicon == IDENTICAL else self.resolve(lexicon.format(lang=lang)),
             self.n_words,
             read=self.read,
@@ -136,9 +137,10 @@ class TranslatedRunner:
     """Another runner, with translations before or behind it."""
 
     def __init__(self, inner: Runner, experiment: Experiment, system: System, resolve: Resolver, read: Reader):
+        assert system.translate is not None
         self.inner, self.plan, self.source = inner, system.translate, experiment.source
         self.translations = Translations(experiment, system, resolve, read)
-        self._translated: dict[tuple, tuple[list, dict[str, Any]]] = {}
+        self._translated: dict[tuple[Any, ...], tuple[list[Any], dict[str, Any]]] = {}
         if self.plan.route in ("apertium", "huggingface"):  # programs and models that may not be there
             for lang in self.plan.languages:
                 self._towards(lang)
@@ -177,8 +179,9 @@ class TranslatedRunner:
         return {"inner": inner, "translation": self.translations.identity(*pair)}
 
     def model(
-        self, kind: str, train: Sequence, dev: Sequence, seed: int | None, folder: Path, langs: tuple[str, ...]
-    ) -> Model:
+        self, kind: str, train: Sequence[Any], dev: Sequence[Any],
+        seed: int | None, folder: Path, langs: tuple[str, ...]
+    ) -> Model:  # fmt: skip
         from comparisons.systems import Model
 
         about: dict[str, Any] = {}
@@ -193,16 +196,17 @@ class TranslatedRunner:
 
     # ---- translate-train
 
-    def _data(self, kind: str, items: Sequence, langs: tuple[str, ...]) -> tuple[list, dict[str, Any]]:
+    def _data(self, kind: str, items: Sequence[Any], langs: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]]:
         """The items in each of the languages, one after the other, and how many were lost on the way."""
-        found, lost = [], {}
+        found: list[Any] = []
+        lost: dict[str, Any] = {}
         for lang in langs:
             translated, told = (list(items), {}) if lang == self.source else self._in_language(kind, items, lang)
             found += translated
             lost |= {lang: told} if told else {}
         return found, lost
 
-    def _in_language(self, kind: str, items: Sequence, lang: str) -> tuple[list, dict[str, Any]]:
+    def _in_language(self, kind: str, items: Sequence[Any], lang: str) -> tuple[list[Any], dict[str, Any]]:
         """Translated items with their labels; several seeds ask for the same."""
         key = (kind, lang, gold_hash(items))
         if key not in self._translated:
@@ -215,7 +219,7 @@ class TranslatedRunner:
             self._translated[key] = in_language(translated, lang), told
         return self._translated[key]
 
-    def _translate(self, kind: str, items: Sequence, lang: str) -> tuple[list, dict[str, Any]]:
+    def _translate(self, kind: str, items: Sequence[Any], lang: str) -> tuple[list[Any], dict[str, Any]]:
         from baselines.translation.base import translate_items
         from baselines.translation.projection import translate_tagged
 
@@ -223,7 +227,8 @@ class TranslatedRunner:
         if kind not in TAGGING:
             return translate_items(items, translator), {}
         if self.plan.route == "words":
-            translated, coverage = translator.translate_tagged(items), translator.coverage(items)
+            words = cast("WordTranslator", translator)
+            translated, coverage = words.translate_tagged(items), words.coverage(items)
             return translated, {"translated": round(coverage.share("lexicon", "nearest", "parts"), 1)}
         if kind != "ner":
             raise InputError("translate: tags of every word are kept by the route words alone")
@@ -234,7 +239,9 @@ class TranslatedRunner:
 
     # ---- translate-test
 
-    def _predict(self, kind: str, items: Sequence, lang: str, predict: Callable[[Sequence, str], list]) -> list:
+    def _predict(
+        self, kind: str, items: Sequence[Any], lang: str, predict: Callable[[Sequence[Any], str], list[Any]]
+    ) -> list[Any]:
         """Predictions for items in a language, made on their translations."""
         from baselines.translation.base import translate_items
 
@@ -244,11 +251,12 @@ class TranslatedRunner:
         if kind not in TAGGING:
             return predict(in_language(translate_items(items, translator), self.source), self.source)
         if self.plan.route == "words":
-            return predict(in_language(translator.translate_tagged(items), self.source), self.source)
+            words = cast("WordTranslator", translator)
+            return predict(in_language(words.translate_tagged(items), self.source), self.source)
         return self._predict_tags(items, lang, translator, predict)
 
     def _predict_tags(
-        self, items: Sequence[TaggedSentence], lang: str, translator: Translator, predict: Callable
+        self, items: Sequence[TaggedSentence], lang: str, translator: Translator, predict: Callable[..., Any]
     ) -> list[list[str]]:
         """Tags of the English words, brought back to the words that they translate."""
         from baselines.translation.base import translate_distinct

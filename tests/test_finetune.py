@@ -176,6 +176,8 @@ def test_a_training_that_was_cut_off_goes_on_as_if_it_had_not_been(bert, tmp_pat
     ):
         assert torch.equal(ours, theirs), name
     assert [e["dev_f1"] for e in resumed.curve] == [e["dev_f1"] for e in whole.curve]
+    assert (tmp_path / "checkpoint").exists()  # until the model is saved, nothing else holds the training
+    resumed.save(tmp_path)
     assert not (tmp_path / "checkpoint").exists()
 
 
@@ -186,6 +188,7 @@ def test_a_checkpoint_that_is_damaged_or_of_other_settings_is_not_used(bert, tmp
     file.write_bytes(b"x" * 100)
     finetune(bert, "ner", SENTENCES, SENTENCES[:3], QUICK, 1, file.parent)
     assert "cannot be used" in capsys.readouterr().err
+    file.unlink()
 
     def stop(trainer, score):
         raise Stop

@@ -12,7 +12,8 @@ import pytest
 from conftest import ROOT
 
 FORBIDDEN = {"xlembed": {"baselines", "comparisons"}, "baselines": {"comparisons"}, "comparisons": set()}
-HEAVY = {"torch", "transformers", "gensim", "fasttext", "numba", "scipy", "sklearn", "matplotlib", "jinja2"}
+HEAVY = {"torch", "transformers", "gensim", "fasttext", "numba", "scipy", "sklearn", "matplotlib", "jinja2", "dask",
+         "distributed", "huggingface_hub", "pooch"}  # fmt: skip
 
 
 def imported(source: str) -> list[tuple[int, str]]:
@@ -89,6 +90,20 @@ def test_light_parts_load_nothing_heavy(modules):
     loaded = set(done.stdout.split())
     assert {"xlembed", "sys"} <= loaded
     assert loaded & (HEAVY | {"baselines", "comparisons"}) == set()
+
+
+def test_the_whole_program_starts_without_anything_heavy():
+    """Commands of all packages are there for --help before an extra is installed."""
+    code = (
+        "import sys, xlembed.cli\n"
+        "xlembed.cli._add_commands()\n"
+        "print(*sorted(name for name in sys.modules if '.' not in name))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    loaded = set(done.stdout.split())
+    assert {"xlembed", "baselines", "comparisons"} <= loaded
+    assert loaded & HEAVY == set()
 
 
 def test_import_needs_numpy_alone():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from comparisons import machine
-from comparisons.machine import bfloat16_is_faster, device_of, free_memory, in_precision, precision_of
+from comparisons.machine import bfloat16_is_faster, device_of, in_precision, precision_of
 
 CPU = torch.device("cpu")
 
@@ -37,13 +37,3 @@ def test_products_run_in_the_precision_asked_for():
 def test_devices():
     assert device_of("cpu") == CPU
     assert device_of().type == ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def test_free_memory_is_the_smaller_of_the_systems_and_the_groups(monkeypatch):
-    assert 0 < free_memory() < 2**50
-    monkeypatch.setattr(machine, "_meminfo", lambda: 100)
-    for group, expected in ((50, 50), (200, 100), (None, 100)):
-        monkeypatch.setattr(machine, "_control_group", lambda group=group: group)
-        assert free_memory() == expected
-    monkeypatch.setattr(machine, "_meminfo", lambda: None)
-    assert free_memory() is None

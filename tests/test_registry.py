@@ -1,6 +1,7 @@
 """What the registry says of encoders, against the architectures themselves."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from comparisons import encoder_cli, encoders
 from comparisons.encoders import at_hand
 from comparisons.registry import KNOWN, facts_of
 from xlembed.errors import InputError
+
+XLMR = ("FacebookAI/xlm-roberta-base", "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089")
 
 
 @pytest.mark.parametrize("facts", KNOWN, ids=lambda facts: facts.name)
@@ -39,15 +42,21 @@ def test_what_was_trained_on_nli_says_so():
 def test_at_hand_is_the_cache_or_the_packages(monkeypatch):
     import huggingface_hub
 
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda name, file: None)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda name, file, revision: None)
     monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: None)
     assert at_hand("mbert") is None and at_hand("multilingual-e5-small") is None
     monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: object())
     assert at_hand("mbert") is None
     assert at_hand("intfloat/multilingual-e5-small") == at_hand("minilm-en") == "packages"
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache",
-                        lambda name, file: "/x" if name == "FacebookAI/xlm-roberta-base" else None)  # fmt: skip
-    assert at_hand("xlm-r-base") == "hub cache"
+                        lambda name, file, revision: "/x" if (name, revision) == XLMR else None)  # fmt: skip
+    assert at_hand("xlm-r-base") == at_hand(f"{XLMR[0]}@{XLMR[1]}") == "hub cache"
+    assert at_hand("xlm-r-base@main") is None
+
+
+def test_revisions_are_commits():
+    assert all(facts.revision == "" or re.fullmatch("[0-9a-f]{40}", facts.revision) for facts in KNOWN)
+    assert sum(facts.revision != "" for facts in KNOWN) >= 8
 
 
 def test_the_command_lists_all_and_tells_one(capsys):

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from small_summary import small_summary
+from test_fuzz import hostile_summary
 
 from comparisons.report.base import Section, Table
 from comparisons.report.page import html_page, policy, slugs, style_text
@@ -124,6 +125,15 @@ def test_nothing_from_data_runs_and_all_of_it_is_shown(opened):
     shown = column(page, slugs([s.heading for s in sections()])[3], 1)
     assert shown == [" ".join(token.split("\n")) for token in NASTY]
     assert page.locator("h1").text_content() == NASTY[0]
+
+
+def test_a_whole_report_of_hostile_texts_runs_nothing_and_fetches_nothing(opened, tmp_path):
+    write_json(tmp_path / "summary.json", hostile_summary())
+    write_reports(tmp_path, ("html",))
+    page = opened(tmp_path / "report.html")
+    assert page.evaluate("typeof hit") == "undefined" and page.locator("script").count() == 1
+    assert page.locator("main img, main a[href]:not([href^='#'])").count() == 0
+    assert "<script>hit()</script>" in page.title()
 
 
 def test_what_would_get_in_is_stopped_by_the_policy(browser, file):

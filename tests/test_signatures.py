@@ -61,3 +61,10 @@ def test_what_may_be_compared_though_not_made_alike():
     assert unlike(score(), score(settings={"n_train": 2000})) == ["100 against 2,000 training items"]
     assert unlike(score(), score(version="0.2.0")) == ["made by different versions of xlembed"]
     assert unlike(score(), score()) == []
+
+
+def test_measured_times_are_no_settings():
+    def line(seconds):
+        return score(settings={"curve": [{"dev": 1.0, "seconds": seconds}], "translate": {"de": {"seconds": seconds}}})
+
+    assert line(1.0)["signature_line"] == line(2.0)["signature_line"]

@@ -130,6 +130,21 @@ def test_a_hub_that_cannot_be_reached(monkeypatch):
         make_translator("huggingface", "en", "de", {"model": "some/model"})
 
 
+def test_a_model_without_a_commit_is_told_of(tmp_path, monkeypatch, capsys):
+    asked, commit = [], "c3" * 20
+
+    def answer(name, revision, **options):
+        asked.append((name, revision))
+        return tmp_path / commit
+
+    monkeypatch.setattr(huggingface.require("huggingface_hub", "contextual"), "snapshot_download", answer)
+    assert find_model("some/model", commit) == find_model(f"some/model@{commit}") == tmp_path / commit
+    assert capsys.readouterr().err == ""
+    find_model("some/model")
+    assert asked == [("some/model", commit)] * 2 + [("some/model", None)]
+    assert f"write some/model@{commit} to fix it" in capsys.readouterr().err
+
+
 def test_options(folders):
     with pytest.raises(InputError, match="must be at least 1"):
         make_translator("huggingface", "en", "de", {"model": str(folders["nllb"]), "beams": 0})

@@ -312,7 +312,7 @@ def test_without_numba_lines_are_read_one_by_one(tmp_path, monkeypatch):
     path = tmp_path / "a.vec"
     path.write_text(lines_of(300, 5))
     expected = read_vec(path)
-    for name in ("xlembed.vec_blocks", "xlembed.vec_kernels"):
+    for name in ("xlembed.vec_blocks", "xlembed.vec_kernels", "xlembed.jit"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "numba", None)
     assert vec_text._add_blocks() is None

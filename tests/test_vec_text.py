@@ -288,3 +288,19 @@ def test_outsider_reads_and_is_read(tmp_path, small_vectors):
     write_vec(tmp_path / "ours.vec", small_vectors, decimals=9)
     again = models.KeyedVectors.load_word2vec_format(str(tmp_path / "ours.vec"), binary=False)
     np.testing.assert_array_equal(again["naïve"], small_vectors.vector("naïve"))
+
+
+def test_a_matrix_may_lie_in_a_file(vec, tmp_path):
+    n = 5000
+    path = vec(f"{n + 1} 2\n" + "".join(f"w{i} {i} {-i}\n" for i in range(n)) + "w7 0 0\n")
+    for wanted in (None, 1, 4321):
+        expected, found = read_vec(path, wanted), read_vec(path, wanted, tmp_path / "matrix")
+        assert found.words == expected.words
+        np.testing.assert_array_equal(found.matrix, expected.matrix)
+        assert (tmp_path / "matrix").stat().st_size == expected.matrix.nbytes
+        assert not found.matrix.flags.writeable
+
+
+def test_a_matrix_in_a_file_of_bad_text(vec, tmp_path):
+    with pytest.raises(InputError, match=r"a.vec:3: has 1 numbers after the word, 2 are needed"):
+        read_vec(vec("2 2\na 1 2\nb 3\n"), None, tmp_path / "matrix")

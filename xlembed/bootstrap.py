@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from xlembed.types import Floats1d, Floats2d
+from xlembed.types import Floats1d, Floats2d, Ints2d
 
 N_RESAMPLES = 1000
 _CHUNK_NUMBERS = 1 << 21
@@ -42,10 +42,11 @@ def resampled_sums(rows: Floats2d, n_resamples: int = N_RESAMPLES, seed: int = 0
     return sums
 
 
-def left_out_sums(rows: Floats2d) -> Floats2d:
+def left_out_sums(rows: Floats2d | Ints2d) -> Floats2d:
     """Column sums without each row in turn (the jackknife), (n_items, n_columns)."""
     rows = np.asarray(rows, dtype=np.float64)
-    return rows.sum(axis=0) - rows
+    left_out: Floats2d = rows.sum(axis=0) - rows
+    return left_out
 
 
 def interval(values: Floats1d) -> Interval:

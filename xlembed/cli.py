@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -14,6 +15,7 @@ from xlembed.errors import InputError
 from xlembed.languages import language_code
 from xlembed.mapping_cli import register as register_mapping
 from xlembed.options import AsJson, TopN, print_json
+from xlembed.os_faults import escaped
 from xlembed.tuning import tune_libraries
 
 app = typer.Typer(
@@ -26,7 +28,7 @@ app = typer.Typer(
 vectors_app = typer.Typer(help="Read, convert, search and train word vectors.", no_args_is_help=True)
 app.add_typer(vectors_app, name="vectors")
 
-_CLICK_ERROR = typer.BadParameter.__mro__[2]  # ClickException: typer 0.29 has a click of its own
+_CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]  # ClickException: typer 0.29 has a click of its own
 
 VectorsFile = Annotated[Path, typer.Argument(help=".vec, .vec.gz, .bin, .safetensors or .kv")]
 
@@ -36,7 +38,9 @@ def main() -> None:
     tune_libraries()
     try:
         _add_commands()
-        sys.exit(app(prog_name="xlembed", standalone_mode=False) or 0)
+        status = app(prog_name="xlembed", standalone_mode=False) or 0
+        sys.stdout.flush()  # a full disk behind `>` is found out here, not after the last chance to say so
+        sys.exit(status)
     except _CLICK_ERROR as err:  # an unknown option, a missing argument
         if type(err).__name__ == "NoArgsIsHelpError":  # the help is on the screen
             sys.exit(2)
@@ -47,6 +51,19 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         print("xlembed: stopped", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
+        _close_output()
+        sys.exit(141)  # as a program that SIGPIPE ends
+    except Exception as err:
+        if (told := escaped(err)) is None:
+            raise
+        _close_output()
+        _refuse(told)
+
+
+def _close_output() -> None:
+    """Let go of what standard output holds and cannot be written, or Python would complain of it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(message: str) -> NoReturn:
@@ -71,7 +88,14 @@ def _top(
     backend: Annotated[
         str, typer.Option(help="What searches for neighbours: auto, numpy, numba, or torch (a GPU where there is one).")
     ] = "auto",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say what memory a command needs, also where it is little.")
+    ] = False,
 ) -> None:
+    if verbose:
+        from xlembed import needs
+
+        needs.verbose.set(True)
     if version:
         print(f"xlembed {__version__}")
         raise typer.Exit()
@@ -87,12 +111,13 @@ def _top(
 @vectors_app.command("info")
 def vectors_info(file: VectorsFile, n: TopN = None, as_json: AsJson = False) -> None:
     """Words, dimensions, lengths, and the first words of a vector file."""
-    import numpy as np
-
+    from xlembed.needs import of_reading, tell_of_files
+    from xlembed.normalize import row_lengths
     from xlembed.vectors import read_vectors
 
+    tell_of_files([file], n, of_reading)
     vectors = read_vectors(file, n)
-    lengths = np.linalg.norm(vectors.matrix, axis=1)
+    lengths = row_lengths(vectors.matrix)
     facts = {
         "file": str(file),
         "words": len(vectors),
@@ -120,11 +145,18 @@ def vectors_convert(
     ] = "none",
 ) -> None:
     """Write vectors in another format, cut to the most frequent words or normalised on the way."""
+    from xlembed.files import scratch_folder
+    from xlembed.needs import of_converting, tell_of_files
     from xlembed.normalize import normalize, parse_steps
-    from xlembed.vectors import read_vectors, write_vectors
+    from xlembed.vectors import check_writable, read_vectors, write_vectors
 
-    vectors = normalize(read_vectors(file, n), parse_steps(steps))
-    write_vectors(out, vectors, dtype)
+    check_writable(out, dtype)
+    wanted = parse_steps(steps)
+    fewer = "convert fewer words with --n"
+    tell_of_files([file], n, lambda size: of_converting(size, out.name, dtype, len(wanted)), fewer)
+    with scratch_folder(out) as folder:
+        vectors = normalize(read_vectors(file, n, folder / "matrix"), wanted)
+        write_vectors(out, vectors, dtype)
     print(f"{out}: {len(vectors)} words, dim {vectors.dim}")
 
 
@@ -142,21 +174,25 @@ def vectors_neighbors(
 ) -> None:
     """The nearest words by cosine, in the same file or, through a mapping, in another language."""
     from xlembed.alignment.base import load_mapping
-    from xlembed.normalize import unit
-    from xlembed.search.base import backend
+    from xlembed.needs import of_neighbors, of_one_space, tell_of_files
+    from xlembed.search.by_cosine import topk_by_cosine
     from xlembed.vectors import read_vectors
 
     if (other is None) != (mapping is None):
         raise InputError("--in and --mapping go together: target vectors, and the mapping into their space")
+    if other is None:
+        tell_of_files([file], n, of_neighbors)
+    else:
+        tell_of_files([file, other], n, lambda src, trg: of_one_space(src, trg, True))
     source = read_vectors(file, n)
     target = source
-    if other is not None:
+    if other is not None and mapping is not None:
         fitted = load_mapping(mapping)
         source, target = fitted.map_src(source), fitted.map_trg(read_vectors(other, n))
     vector = source.vector(word)
     if vector is None:
         raise InputError(f"{file}: has no vector for {word!r}: try another casing or form")
-    found = backend().topk(unit(vector[None, :]), unit(target.matrix), k + 1)
+    found = topk_by_cosine(vector[None, :], target.matrix, k + 1)
     own = None if other is not None else source.row(word)
     best = zip(found.indices[0].tolist(), found.scores[0].tolist(), strict=True)
     pairs = [(target.words[row], score) for row, score in best if row != own][:k]
@@ -201,21 +237,23 @@ def vectors_train(
     dtype: Annotated[str, typer.Option(help="For .safetensors: float32, float16 or int8.")] = "float32",
 ) -> None:
     """Train fastText vectors on running text."""
-    from xlembed.files import replacing
+    from xlembed.files import check_place
+    from xlembed.needs import of_training, tell
     from xlembed.train import TrainSettings, train
-    from xlembed.vec_bin import from_fasttext
+    from xlembed.vec_bin import from_fasttext, write_fasttext
     from xlembed.vectors import check_writable, write_vectors
 
     check_writable(out, dtype)
     keeps_model = out.suffix.lower() == ".bin"
     if keeps_model and n is not None:
         raise InputError("--n is for .vec and .safetensors: a .bin keeps the whole model")
+    tell(of_training(dim, bucket, maxn), "lower --bucket or --dim")
     settings = TrainSettings(model, dim, epoch, min_count, minn, maxn, neg, t, lr, ws, bucket, thread)
+    check_place(out)
     trained = train(corpora, settings, lang, not keep_case, max_tokens)
     vectors = from_fasttext(trained, n)
     if keeps_model:
-        with replacing(out) as temporary:
-            trained.save_model(str(temporary))
+        write_fasttext(out, trained)
     else:
         write_vectors(out, vectors, dtype)
     note = ", with subwords" if keeps_model and maxn else ""

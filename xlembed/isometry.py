@@ -255,7 +255,7 @@ def _pairs(src: WordVectors, trg: WordVectors, lexicon: Lexicon | None) -> tuple
 
 def singular_values(matrix: Floats2d) -> Floats1d:
     """Singular values above rounding, largest first; raises InputError where there is none."""
-    values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
+    values: Floats1d = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
     values = values[values > values[0] * max(matrix.shape) * np.finfo(np.float32).eps]
     if not len(values):
         raise InputError("all vectors are zero after normalisation: no space to compare")

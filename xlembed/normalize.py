@@ -7,19 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from xlembed.errors import InputError
-from xlembed.types import Floats2d
+from xlembed.types import Floats1d, Floats2d
 from xlembed.vectors import WordVectors
 
 UNIT_CENTER_UNIT = ("unit", "center", "unit")
 STEPS = ("unit", "center", "iterative")
 ITERATIVE_ROUNDS = 100
 ITERATIVE_TOLERANCE = 1e-6
+_ROWS_AT_ONCE = 4096
 
 
 def unit(matrix: Floats2d) -> Floats2d:
     """Rows of length 1; a zero row stays zero."""
-    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
+    lengths = row_lengths(matrix)[:, None]
+    rows: Floats2d = np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
+    return rows
+
+
+def row_lengths(matrix: Floats2d) -> Floats1d:
+    """Euclidean length of each row, (n,); by blocks of rows, for numpy squares all that it is given at once."""
+    starts = range(0, len(matrix), _ROWS_AT_ONCE)
+    return np.concatenate([matrix[:0, 0], *(np.linalg.norm(matrix[i : i + _ROWS_AT_ONCE], axis=1) for i in starts)])
 
 
 def center(vectors: WordVectors) -> WordVectors:

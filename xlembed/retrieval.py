@@ -44,4 +44,5 @@ def mean_similarity(queries: Floats2d, keys: Floats2d, k: int = CSLS_K) -> Float
 
 
 def _means(neighbors: Neighbors) -> Floats1d:
-    return neighbors.scores.mean(axis=1, dtype=np.float64).astype(np.float32)
+    means: Floats1d = neighbors.scores.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return means

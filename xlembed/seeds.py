@@ -95,7 +95,7 @@ def near_words(src: list[str], trg: list[str], most: float) -> tuple[Ints2d, Flo
 
 
 def edit_distances(
-    masks: Ints2d, src_lengths: Ints1d, src_rows: Ints1d, trg_codes: Ints2d, trg_lengths: Ints1d
+    masks: Ints2d, src_lengths: Ints1d | Floats1d, src_rows: Ints1d, trg_codes: Ints2d, trg_lengths: Ints1d | Floats1d
 ) -> Ints1d:
     """Levenshtein distance of each pair (src_rows[i], i), (n_pairs,): a column of the table is a few 64-bit words.
 
@@ -105,8 +105,8 @@ def edit_distances(
     one = np.uint64(1)
     lengths = src_lengths[src_rows]
     last = one << (lengths - 1).astype(np.uint64)
-    up = np.full(len(src_rows), ~np.uint64(0))  # positions where the table rises by 1 downwards
-    down = np.zeros(len(src_rows), dtype=np.uint64)
+    up: Ints1d = np.full(len(src_rows), ~np.uint64(0))  # positions where the table rises by 1 downwards
+    down: Ints1d = np.zeros(len(src_rows), dtype=np.uint64)
     distances = lengths.astype(np.int64)
     for position in range(int(trg_lengths.max(initial=0))):
         matches = masks[src_rows, trg_codes[:, position]]
@@ -128,12 +128,13 @@ def _mutual_best(rows: Ints2d, distances: Floats1d) -> Ints1d:
     for side in (0, 1):
         order = np.lexsort((rows[:, 1 - side], distances, rows[:, side]))
         best.append(order[np.unique(rows[order, side], return_index=True)[1]])
-    return np.intersect1d(*best)
+    both: Ints1d = np.intersect1d(best[0], best[1])
+    return both
 
 
 def _shared_letters(src: list[str], trg: list[str]) -> dict[str, int]:
     """Letters of both sides, and how often a word of either side holds each at most, the lower of the two."""
-    most = [Counter(), Counter()]
+    most: list[Counter[str]] = [Counter(), Counter()]
     for words, count in zip((src, trg), most, strict=True):
         for word in words:
             count |= Counter(word)

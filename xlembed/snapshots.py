@@ -1,20 +1,42 @@
-"""Models' files from the Hugging Face hub or its cache."""
+"""Models' files from the Hugging Face hub or its cache, at a fixed revision where one is named."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from xlembed.errors import require
+from xlembed.errors import InputError, require
+from xlembed.os_faults import escaped
+
+_COMMIT = re.compile("[0-9a-f]{40}")
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """(model, revision) of "model@revision"; hub names hold no @. Raises InputError where either part is empty."""
+    model, sign, revision = name.partition("@")
+    if sign and not (model and revision):
+        raise InputError(f"{name!r}: a model and its revision are written NAME@REVISION")
+    return model, revision or None
 
 
 def snapshot(name: str, patterns: Sequence[str], extra: str, revision: str | None = None) -> tuple[Path | None, str]:
     """The folder of a model's files that match the patterns, or None and one line that says why not.
 
-    `extra` is what installs the hub's client.
+    `revision` is a commit, a branch or a tag of the hub; None the newest. `extra` is what installs the hub's client.
     """
     hub = require("huggingface_hub", extra)
     try:
         return Path(hub.snapshot_download(name, revision=revision, allow_patterns=list(patterns), etag_timeout=5)), ""
     except Exception as err:  # the hub client raises a wide family: offline, unknown name, gated, time-out
-        return None, " ".join(str(err).split())[:120] or type(err).__name__
+        return None, escaped(err) or " ".join(str(err).split())[:120] or type(err).__name__
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that a snapshot is of: the hub's client names its folders so. None for any other folder."""
+    return folder.name if _COMMIT.fullmatch(folder.name) else None
+
+
+def is_fixed(revision: str | None) -> bool:
+    """Whether a revision is a commit, which always means the same files, and not a branch or none."""
+    return revision is not None and _COMMIT.fullmatch(revision) is not None

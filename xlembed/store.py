@@ -15,6 +15,7 @@ import numpy as np
 
 from xlembed.errors import InputError, at, require
 from xlembed.files import replacing
+from xlembed.os_faults import advice, cannot_read
 from xlembed.types import Floats1d, Floats2d
 from xlembed.vectors import WordVectors, check_finite
 
@@ -33,7 +34,7 @@ def write_store(path: Path, vectors: WordVectors, dtype: str = "float32") -> Non
     if any("\n" in word for word in vectors.words):
         raise InputError("a word holds a line feed, which the store uses between words")
     numpy_format = require("safetensors.numpy", "static")
-    tensors = {"words": np.frombuffer("\n".join(vectors.words).encode("utf-8"), dtype=np.uint8)}
+    tensors: dict[str, np.ndarray] = {"words": np.frombuffer("\n".join(vectors.words).encode("utf-8"), dtype=np.uint8)}
     if dtype == "int8":
         tensors["matrix"], tensors["scale"] = quantize_rows(vectors.matrix)
     else:
@@ -66,6 +67,8 @@ def open_store(path: Path, n: int | None = None) -> WordVectors:
     except InputError:
         raise
     except (safetensors.SafetensorError, KeyError, UnicodeDecodeError, OSError, TypeError, ValueError) as err:
+        if advice(err) is not None:
+            raise cannot_read(path, err) from None
         raise at(path, None, f"is not a whole store of word vectors ({err}): make it again") from None
     return vectors if name == _FINITE_FORMAT else check_finite(path, vectors)
 
@@ -82,11 +85,13 @@ def _matrix(path: Path, file: Any, n_words: int, n: int | None) -> Floats2d:
         return _mapped(path, shape)[:n]
     matrix = tensor[: shape[0] if n is None else min(n, shape[0])]
     if dtype != "I8":
-        return matrix.astype(np.float32)
+        wide: Floats2d = matrix.astype(np.float32)
+        return wide
     scale = file.get_tensor("scale")
     if scale.shape != (n_words,):
         raise ValueError(f"scale of shape {scale.shape} for {n_words} words")
-    return np.multiply(matrix, scale[:n, None], dtype=np.float32)
+    scaled: Floats2d = np.multiply(matrix, scale[:n, None], dtype=np.float32)
+    return scaled
 
 
 def _mapped(path: Path, shape: list[int]) -> Floats2d:
@@ -104,6 +109,10 @@ def _mapped(path: Path, shape: list[int]) -> Floats2d:
 
 def quantize_rows(matrix: Floats2d) -> tuple[np.ndarray, Floats1d]:
     """int8 rows (n, dim) and float32 scales (n,): each row's greatest magnitude becomes 127."""
-    scale = np.abs(matrix).max(axis=1, initial=0) / 127
-    safe = np.where(scale > 0, scale, 1)
-    return np.rint(matrix / safe[:, None]).astype(np.int8), scale.astype(np.float32)
+    codes, scale = np.empty(matrix.shape, dtype=np.int8), np.empty(len(matrix), dtype=np.float32)
+    for start in range(0, len(matrix), _ROWS_AT_ONCE):  # whose quotients are held at once
+        part = slice(start, start + _ROWS_AT_ONCE)
+        rows = np.abs(matrix[part]).max(axis=1, initial=0) / 127
+        codes[part] = np.rint(matrix[part] / np.where(rows > 0, rows, 1)[:, None])
+        scale[part] = rows
+    return codes, scale

@@ -14,6 +14,7 @@ from typing import Any
 
 from xlembed.errors import InputError, require
 from xlembed.files import numbered_lines
+from xlembed.os_faults import writing
 from xlembed.tokenize import tokenize
 
 
@@ -39,6 +40,9 @@ class TrainSettings:
     thread: int = 1
 
 
+_LINE_LIMIT = 1 << 28  # bytes; some corpora are one line (text8)
+
+
 def corpus_lines(
     paths: Iterable[str | Path],
     lang: str | None = None,
@@ -48,7 +52,7 @@ def corpus_lines(
     """Tokenised lines of the corpora, one space between tokens; at most `max_tokens` tokens a file."""
     for path in paths:
         n_tokens = 0
-        for _, line in numbered_lines(path):
+        for _, line in numbered_lines(path, _LINE_LIMIT):
             tokens = tokenize(line.lower() if lowercase else line, lang)
             if max_tokens is not None:
                 tokens = tokens[: max_tokens - n_tokens]
@@ -76,7 +80,7 @@ def train(
     with tempfile.TemporaryDirectory(prefix="xlembed-") as folder:
         corpus = Path(folder) / "corpus.txt"
         counts: Counter[str] = Counter()
-        with open(corpus, "w", encoding="utf-8", newline="\n") as out:
+        with writing(corpus), open(corpus, "w", encoding="utf-8", newline="\n") as out:
             for line in corpus_lines(paths, lang, lowercase, max_tokens):
                 out.write(line + "\n")
                 counts.update(line.split(" "))

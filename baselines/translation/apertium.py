@@ -145,25 +145,26 @@ def _run(command: list[str], text: str, timeout: float) -> str:
     except OSError as err:
         raise InputError(f"{command[0]} cannot be run: {err.strerror}") from None
     try:
-        out, err = process.communicate(text.encode("utf-8"), timeout=timeout)
+        out, said = process.communicate(text.encode("utf-8"), timeout=timeout)
     except subprocess.TimeoutExpired:
         raise InputError(f"{' '.join(command)} gave no answer within {timeout:g} s: raise the time-out, or lower the "
                          "batch size") from None
     finally:
         _end(process)
     if process.returncode:
-        said = " ".join((err or out).decode("utf-8", "replace").split())[:200]
-        raise _Failed(f"exit code {process.returncode}{': ' if said else ''}{said}")
+        reason = " ".join((said or out).decode("utf-8", "replace").split())[:200]
+        raise _Failed(f"exit code {process.returncode}{': ' if reason else ''}{reason}")
     return out.decode("utf-8", "replace")
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End the process and what it started, where it still runs."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
-        pipe.close()
+        if pipe is not None:
+            pipe.close()
 
 
 def _as_paragraphs(lines: list[str]) -> str:

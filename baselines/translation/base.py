@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from baselines.corpora import Item, LabelledText, SentencePair
 from xlembed.errors import InputError
@@ -71,7 +71,8 @@ def make_translator(name: str, src: str, trg: str, options: Mapping[str, Any] | 
         given = settings(**options)
     except TypeError as err:  # a field without a default is missing
         raise InputError(f"route {name}: {str(err).partition(') ')[2] or err}") from None
-    return function(src, trg, given)
+    translator: Translator = function(src, trg, given)
+    return translator
 
 
 def translate_distinct(texts: Sequence[str], translator: Translator) -> list[str]:
@@ -109,9 +110,9 @@ def translate_texts(texts: Sequence[LabelledText], translator: Translator) -> li
 def translate_items(items: Sequence[Item], translator: Translator) -> list[Item]:
     """Pairs or texts translated, labels kept; tagged sentences are for `projection.translate_tagged`."""
     if items and isinstance(items[0], SentencePair):
-        return translate_pairs(items, translator)
+        return list(translate_pairs(cast(Sequence[SentencePair], items), translator))
     if items and isinstance(items[0], LabelledText):
-        return translate_texts(items, translator)
+        return list(translate_texts(cast(Sequence[LabelledText], items), translator))
     if items:
         raise InputError("tagged sentences need their tags carried over: projection.translate_tagged does that")
     return []

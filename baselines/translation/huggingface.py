@@ -16,7 +16,7 @@ from baselines.translation.codes import codes_of
 from xlembed.errors import InputError, at, require
 from xlembed.files import read_json, sha256_of
 from xlembed.progress import progress, say
-from xlembed.snapshots import snapshot
+from xlembed.snapshots import commit_of, is_fixed, snapshot, split_revision
 
 EXTRA = "contextual"
 ARCHITECTURES = ("marian", "m2m_100")  # model types of config.json; NLLB-200 has M2M100's
@@ -26,7 +26,8 @@ _FILES = ("*.json", "*.txt", "*.model", "*.spm", _WEIGHTS)
 
 @dataclass(frozen=True)
 class HuggingFaceSettings:
-    """`model` is a folder or a hub name (`revision`: one of its branches or commits). `beams` of 1 is greedy search.
+    """`model` is a folder or a hub name (`revision`, or NAME@REVISION: one of its branches or commits). `beams` of 1 is
+    greedy search.
 
     Texts are cut at what the model can read, translations at `max_length` subwords; how many were is said. `device`
     None: a GPU where there is one.
@@ -76,7 +77,8 @@ class HuggingFaceTranslator:
         return [found[text] if text.strip() else "" for text in texts]
 
     def _translated(self, texts: list[str], model: _Loaded) -> dict[str, str]:
-        found, n_cut, n_unended = {}, 0, 0
+        found: dict[str, str] = {}
+        n_cut = n_unended = 0
         subwords = [model.tokenizer(model.prefix + text, verbose=False)["input_ids"] for text in texts]
         with progress(f"translating {self.src}-{self.trg}", len(texts)) as advance:
             for rows in _batches([len(ids) for ids in subwords], self.settings.batch_size):
@@ -126,15 +128,23 @@ def make(src: str, trg: str, settings: HuggingFaceSettings) -> HuggingFaceTransl
 
 
 def find_model(name: str, revision: str | None = None) -> Path:
-    """The folder of a model: `name` itself, else from the hub or its cache. Raises InputError that says what failed."""
+    """The folder of a model: `name` itself, else from the hub or its cache, `name` perhaps NAME@REVISION.
+
+    Raises InputError that says what failed.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
     if name.startswith((".", "/", "~")):
         raise InputError(f"{name}: no such folder")
-    found, why_not = snapshot(name, _FILES, EXTRA, revision)
+    hub_name, named = split_revision(name)
+    revision = revision or named
+    found, why_not = snapshot(hub_name, _FILES, EXTRA, revision)
     if found is None:
         raise InputError(f"model {name!r} is neither a folder nor to be had from the hub ({why_not})")
+    if not is_fixed(revision):
+        say(f"{hub_name}: no commit is named, so another day may bring other weights: write "
+            f"{hub_name}@{commit_of(found) or 'COMMIT'} to fix it")
     return found
 
 

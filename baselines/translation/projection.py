@@ -85,9 +85,14 @@ def _projection(
 ) -> Projection:
     """From each sentence's translation (None: lost) and its number of lost entities."""
     kept = [(row, sentence) for row, (sentence, _) in enumerate(projected) if sentence is not None]
-    n_entities = sum(len(spans(sentence.tags)) for sentence in sentences)
+    n_entities = sum(len(_spans_of(sentence)) for sentence in sentences)
     return Projection([sentence for _, sentence in kept], [row for row, _ in kept], len(sentences), n_entities,
                       sum(lost for _, lost in projected))  # fmt: skip
+
+
+def _spans_of(sentence: TaggedSentence) -> list[Span]:
+    """A sentence's entities from left to right; none where it has no tags."""
+    return ordered_spans(sentence.tags or ())
 
 
 def ordered_spans(tags: Sequence[str]) -> list[Span]:
@@ -123,7 +128,7 @@ def project_by_markers(sentences: Sequence[TaggedSentence], translator: Translat
     texts = translate_distinct([mark(sentence) for sentence in sentences], translator)
     projected = []
     for sentence, text in zip(sentences, texts, strict=True):
-        entities = ordered_spans(sentence.tags)
+        entities = _spans_of(sentence)
         found = unmark(text, [span.label for span in entities], translator.trg)
         projected.append((found, 0 if found is not None else len(entities) - len(_whole_marks(text, len(entities)))))
     return _projection(sentences, projected)
@@ -133,7 +138,7 @@ def mark(sentence: TaggedSentence) -> str:
     """The sentence as text, its i-th entity between [i] and [/i]; brackets of its own become round."""
     words = [word.replace("[", "(").replace("]", ")") for word in sentence.words]
     parts, end = [], 0
-    for number, span in enumerate(ordered_spans(sentence.tags), start=1):
+    for number, span in enumerate(_spans_of(sentence), start=1):
         parts += [join_words(words[end : span.start]), f"[{number}]", join_words(words[span.start : span.end]),
                   f"[/{number}]"]  # fmt: skip
         end = span.end
@@ -218,7 +223,7 @@ def project_by_alignment(
     projected = []
     for sentence, text in zip(sentences, texts, strict=True):
         words = tokenize(text, translator.trg)
-        entities = ordered_spans(sentence.tags)
+        entities = _spans_of(sentence)
         found = project_spans(entities, aligner.align(sentence.words, words))
         is_whole = len(found) == len(entities) and words
         tagged = TaggedSentence(tuple(words), tags_of_spans(found, len(words))) if is_whole else None

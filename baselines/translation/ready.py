@@ -97,7 +97,9 @@ def read_translated_pairs(path: str | Path) -> list[SentencePair]:
     return whole
 
 
-def translate_by_rows(pairs: Sequence[SentencePair], translated: Sequence[SentencePair], where: str) -> list:
+def translate_by_rows(
+    pairs: Sequence[SentencePair], translated: Sequence[SentencePair], where: str
+) -> list[SentencePair]:
     """Pairs with the texts of their translations, row by row; raises InputError with the row that does not fit."""
     _check_number(len(pairs), len(translated), where, "the data")
     for number, (pair, translation) in enumerate(zip(pairs, translated, strict=True), start=1):

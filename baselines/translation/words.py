@@ -246,10 +246,11 @@ class WordTranslator:
         new = [word for word in dict.fromkeys(words) if word not in self._nearest]
         vectors = {word: self.src_vectors.vector(word) for word in new if _has_letter(word)}
         self._nearest.update(dict.fromkeys(new))
-        known = [word for word, vector in vectors.items() if vector is not None and vector.any()]
+        known = [(word, vector) for word, vector in vectors.items() if vector is not None and vector.any()]
         for start in range(0, len(known), _AT_ONCE):
             block = known[start : start + _AT_ONCE]
-            self._nearest.update(zip(block, self._neighbors([vectors[word] for word in block]), strict=True))
+            nearest = self._neighbors([vector for _, vector in block])
+            self._nearest.update(zip((word for word, _ in block), nearest, strict=True))
 
     def _neighbors(self, vectors: list[Floats1d]) -> list[str]:
         rows, keys, bias = self._candidates[0], self._candidates[1], self._bias

@@ -78,7 +78,7 @@ QUICK = FakeEnglishSettings(
 def cells_of(settings: FakeEnglishSettings) -> list[Cell]:
     """The basic cell, those that differ from it in one thing, and it without pre-training; for each seed."""
     basic = {"overlap": 0.0, "order": "kept", "layers": settings.layers, "pretrained": True}
-    kinds = [("basic", {})]
+    kinds: list[tuple[str, dict[str, Any]]] = [("basic", {})]
     kinds += [(f"overlap-{overlap:g}", {"overlap": float(overlap)}) for overlap in settings.overlaps]
     kinds += [(f"order-{order}", {"order": order}) for order in settings.orders]
     kinds += [(f"depth-{layers}", {"layers": layers}) for layers in settings.depths]
@@ -137,8 +137,8 @@ class _Work:
         settings, what = self.settings, cell.what
         both = (self.train, self.train) if settings.same_text else (self.train[::2], self.train[1::2])
         ordered = reordered(both[1], what["order"], what["seed"])
-        sides = {"en": texts(both[0]), FAKE: texts(fake_words(s, what["overlap"]) for s in ordered)}
-        held_out = {"en": texts(self.held_out), FAKE: texts(fake_words(s, what["overlap"]) for s in self.held_out)}
+        sides = {"en": texts(both[0]), FAKE: texts([fake_words(s, what["overlap"]) for s in ordered])}
+        held_out = {"en": texts(self.held_out), FAKE: texts([fake_words(s, what["overlap"]) for s in self.held_out])}
         options = PretrainSettings(
             steps=settings.steps, batch_size=settings.batch_size, lr=settings.lr, block=settings.block, frozen="none",
             precision=settings.precision, device=settings.device, seed=what["seed"],
@@ -185,7 +185,7 @@ def accuracy_of_unshared(items: Sequence[TaggedSentence], predicted: Sequence[li
     `items` are in English.
     """
     hits = [found == tag for item, tags in zip(items, predicted, strict=True)
-            for word, tag, found in zip(item.words, item.gold, tags, strict=True)
+            for word, tag, found in zip(item.words, item.gold or (), tags, strict=True)
             if not is_shared(word, overlap)]  # fmt: skip
     return round(100 * float(np.mean(hits)), 2) if hits else 0.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from baselines.corpora import TaggedSentence, read_items
 from baselines.metrics import MAIN_METRIC, score
@@ -49,7 +49,7 @@ def task_items(
 ) -> list[TaggedSentence]:
     """The first n labelled sentences of a language (all for None or 0), said to be in `told` or in it."""
     items = read_items(task, locate(TASK_FILES[task].format(lang=lang, part=part)), told or lang)
-    return items[: n or None]
+    return cast("list[TaggedSentence]", items[: n or None])  # TASK_FILES has tasks of tagging alone
 
 
 def pretrained(

@@ -43,12 +43,14 @@ def read_probe(path: str | Path) -> dict[str, Any]:
 
 def tables_of(found: Mapping[str, Any]) -> list[ProbeTable]:
     """The tables of any probe's JSON."""
-    return _module(found).tables(found)
+    tables: list[ProbeTable] = _module(found).tables(found)
+    return tables
 
 
 def notes_of(found: Mapping[str, Any]) -> list[str]:
     """What has to be said beside those tables: settings and caveats, a paragraph each."""
-    return _module(found).notes(found)
+    notes: list[str] = _module(found).notes(found)
+    return notes
 
 
 def _module(found: Mapping[str, Any]) -> Any:
@@ -80,7 +82,8 @@ def centred(matrix: Floats2d) -> Floats2d:
     Done to both languages it is, up to one shift of everything, the step of Pires et al. (2019, section 5), who move
     the source by the mean difference of translations: that is the difference of means, so no pairs are needed.
     """
-    return matrix - matrix.mean(axis=0)
+    rows: Floats2d = matrix - matrix.mean(axis=0)
+    return rows
 
 
 def two_letters(lang: str | None) -> str | None:

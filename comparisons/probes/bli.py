@@ -125,7 +125,7 @@ def probe_bli(
 def _occurrences(src: Side, trg: Side, most: int | None) -> dict[str, int] | None:
     if src.contexts is None or trg.contexts is None:
         return None
-    counts = [int(side.contexts.counts.sum()) for side in (src, trg)]
+    counts = [int(contexts.counts.sum()) for contexts in (src.contexts, trg.contexts)]
     return {"most": most or 0, "src": counts[0], "trg": counts[1]}
 
 
@@ -134,10 +134,11 @@ def alone(reader: LayerReader, side: Side) -> NDArray[np.float32]:
     return reader.sentences(side.words, side.lang, f"{side.lang or ''} words alone").vectors
 
 
-def in_context(reader: LayerReader, side: Side) -> NDArray[np.float32]:
+def in_context(reader: LayerReader, side: Side) -> NDArray[np.floating]:
     """Vectors of words, each the mean over its occurrences, (n_layers, n_words, dim)."""
     contexts = side.contexts
-    sums = None
+    assert contexts is not None  # asked for where there are some
+    sums: NDArray[np.float32] | None = None
     for states in reader.words(contexts.sentences, side.lang, f"{side.lang or ''} words in context"):
         wanted = dict(contexts.spots[states.sentence])
         if sums is None:
@@ -145,7 +146,10 @@ def in_context(reader: LayerReader, side: Side) -> NDArray[np.float32]:
         for place, word in enumerate(states.words):
             if word in wanted:
                 sums[:, wanted[word]] += states.vectors[:, place]
-    return sums / contexts.counts[:, None]
+    if sums is None:
+        raise InputError("the corpus holds no sentence to read words in")
+    means: NDArray[np.floating] = sums / contexts.counts[:, None]
+    return means
 
 
 def by_layer(
@@ -166,7 +170,8 @@ def by_layer(
                 WordVectors(side.words, centred(one[place]) if is_centred else one[place])
                 for side, one in ((src, src_layers), (trg, trg_layers))
             ]
-            yield LayerBLI(way, layer, is_centred, evaluate(*vectors, lexicon, retrieval, seed))
+            scores = evaluate(vectors[0], vectors[1], lexicon, retrieval, seed)
+            yield LayerBLI(way, layer, is_centred, scores)
 
 
 # ---- what is shown

@@ -6,6 +6,7 @@ find that models which transfer well with both texts in one language lose much w
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -117,7 +118,7 @@ def _scored(right: Floats2d, languages: list[str], model: str, seed: int) -> Mix
         languages=languages,
         n_items=n_items,
         cells=[
-            MixedCell(languages[i // n], languages[i % n], accuracy(lambda rows, i=i: rows[:, i]))
+            MixedCell(languages[i // n], languages[i % n], accuracy(operator.itemgetter((slice(None), i))))
             for i in range(n * n)
         ],
         same=accuracy(lambda rows: rows[:, is_same].mean(axis=1)),

@@ -94,7 +94,7 @@ def probe_retrieval(
                 pair=name,
                 n_sentences=len(sentences),
                 n_cut={"src": states[0].n_cut, "trg": states[1].n_cut},
-                layers=list(by_layer(*states, reader.layers, criteria, name, seed)),
+                layers=list(by_layer(states[0], states[1], reader.layers, criteria, name, seed)),
                 static=[] if side is None else [static_scores(side, sentences, one, seed) for one in criteria],
             )
         )
@@ -112,9 +112,10 @@ def by_layer(
     """P@1 of each layer, plain and centred, for each criterion; row i of one side translates row i of the other."""
     for place, layer in enumerate(layers):
         for is_centred in (False, True):
-            sides = [_as_sentence_vectors(states, place, is_centred) for states in (src, trg)]
+            one, other = (_as_sentence_vectors(states, place, is_centred) for states in (src, trg))
             for criterion in criteria:
-                yield LayerRetrieval(layer, is_centred, score(*sides, criterion, name, "mean of subwords", seed))
+                scores = score(one, other, criterion, name, "mean of subwords", seed)
+                yield LayerRetrieval(layer, is_centred, scores)
 
 
 def _as_sentence_vectors(states: SentenceStates, place: int, is_centred: bool) -> SentenceVectors:
@@ -244,4 +245,4 @@ def _directions(scores: Mapping[str, Any]) -> list[str]:
 
 
 def _mean(scores: Mapping[str, Any]) -> float:
-    return sum(scores["scores"][way] for way in DIRECTIONS) / len(DIRECTIONS)
+    return float(sum(scores["scores"][way] for way in DIRECTIONS) / len(DIRECTIONS))

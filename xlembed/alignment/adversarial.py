@@ -194,8 +194,9 @@ def orthogonalise_in_place(weight: Tensor, beta: float) -> None:
 def _layer(rng: np.random.Generator, n_in: int, n_out: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Weights (n_in, n_out) and biases (n_out,), uniform within 1 / sqrt(n_in), where torch's layers start as well."""
     bound = 1 / math.sqrt(n_in)
-    return tuple(torch.from_numpy(rng.uniform(-bound, bound, shape).astype(np.float32)).to(device)
-                 for shape in ((n_in, n_out), n_out))  # fmt: skip
+    weights, biases = (torch.from_numpy(rng.uniform(-bound, bound, shape).astype(np.float32)).to(device)
+                       for shape in ((n_in, n_out), n_out))  # fmt: skip
+    return weights, biases
 
 
 def _through_leaky(gradient: Tensor, activated: Tensor) -> None:

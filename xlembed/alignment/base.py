@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from xlembed.errors import InputError, at, require
-from xlembed.files import read_json, replacing, write_json
-from xlembed.normalize import UNIT_CENTER_UNIT, normalize
+from xlembed.files import read_json
+from xlembed.normalize import STEPS, UNIT_CENTER_UNIT, normalize
+from xlembed.os_faults import advice, cannot_read
+from xlembed.saved import check_pair, save_pair
 from xlembed.types import Floats2d
 from xlembed.vectors import WordVectors
 
@@ -53,9 +56,19 @@ def save_mapping(folder: str | Path, mapping: LinearMapping) -> None:
         "src_weight": np.ascontiguousarray(mapping.src_weight, dtype=np.float32),
         "trg_weight": np.ascontiguousarray(mapping.trg_weight, dtype=np.float32),
     }
-    with replacing(folder / "weights.safetensors") as temporary:
-        numpy_format.save_file(weights, temporary)
-    write_json(folder / "mapping.json", {"steps": list(mapping.steps), **mapping.about})
+    facts = {"steps": list(mapping.steps), **mapping.about}
+    save_pair(folder / "weights.safetensors", folder / "mapping.json",
+              lambda path: numpy_format.save_file(weights, path), facts)  # fmt: skip
+
+
+def check_loaded(weights: Sequence[np.ndarray], steps: Sequence[object]) -> None:
+    """Raise ValueError unless saved matrices are finite, and the steps of normalisation are known."""
+    if any(weight.ndim != 2 or weight.dtype != np.float32 or not np.isfinite(weight).all() for weight in weights):
+        raise ValueError("matrices that are none of float32")
+    if not all(weight.size for weight in weights):
+        raise ValueError("matrices without numbers")
+    if not set(steps) <= set(STEPS):
+        raise ValueError(f"steps {steps!r}")
 
 
 def load_mapping(folder: str | Path) -> LinearMapping:
@@ -68,7 +81,14 @@ def load_mapping(folder: str | Path) -> LinearMapping:
     about = read_json(folder / "mapping.json")
     try:
         weights = numpy_format.load_file(folder / "weights.safetensors")
+        src_weight, trg_weight = weights["src_weight"], weights["trg_weight"]
+        check_pair(folder / "weights.safetensors", about)
         steps = tuple(about.pop("steps"))
-        return LinearMapping(weights["src_weight"], weights["trg_weight"], steps, about)
-    except (OSError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as err:
+        check_loaded([src_weight, trg_weight], steps)
+        return LinearMapping(src_weight, trg_weight, steps, about)
+    except InputError:
+        raise
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, safetensors.SafetensorError) as err:
+        if advice(err) is not None:
+            raise cannot_read(folder, err) from None
         raise at(folder, None, f"holds a damaged mapping ({err}): align again") from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -122,7 +123,8 @@ class Pairs:
 def seed_weights(rows: Ints2d) -> Floats1d:
     """1 / sqrt(translations of the source word in the lexicon x those of the target word)."""
     counts = [np.bincount(side)[side] for side in rows.T]
-    return 1 / np.sqrt(counts[0] * counts[1])
+    weights: Floats1d = 1 / np.sqrt(counts[0] * counts[1])
+    return weights
 
 
 def augment(
@@ -130,7 +132,7 @@ def augment(
 ) -> Pairs:
     """The pairs, and mutual nearest neighbours by CSLS of which neither word is in them (Li et al. 2022, section 2)."""
     mapped = [unit(side[: settings.max_augmented] @ weight) for side, weight in zip((src, trg), maps, strict=True)]
-    found = induce(*mapped, "mutual", "csls").rows
+    found = induce(mapped[0], mapped[1], "mutual", "csls").rows
     new = of_new_words(found, pairs.rows)
     weights = np.full(len(new), settings.augmented_weight)
     return Pairs(np.concatenate([pairs.rows, new]), np.concatenate([pairs.weights, weights]))
@@ -293,7 +295,8 @@ def _unit_rows(matrix: Floats2d) -> tuple[Floats2d, Floats2d]:
 
 def _before_unit(gradient: Floats2d, rows: Floats2d, lengths: Floats2d) -> Floats2d:
     """Gradient by rows, given that by the unit rows: what lies along the row does not count."""
-    return (gradient - rows * (gradient * rows).sum(axis=1, keepdims=True)) / lengths
+    before: Floats2d = (gradient - rows * (gradient * rows).sum(axis=1, keepdims=True)) / lengths
+    return before
 
 
 # ---- tuning
@@ -308,7 +311,7 @@ class Adam:
     second: list[np.ndarray | float] = field(default_factory=lambda: [0.0, 0.0])
     n_steps: int = 0
 
-    def step(self, weights: tuple[Floats2d, ...], gradients: tuple[Floats2d, ...]) -> tuple[Floats2d, ...]:
+    def step(self, weights: Sequence[Floats2d], gradients: Sequence[Floats2d]) -> list[Floats2d]:
         """New weights."""
         self.n_steps += 1
         new = []
@@ -317,7 +320,7 @@ class Adam:
             self.second[i] = 0.99 * self.second[i] + 0.01 * gradient**2
             mean, square = self.first[i] / (1 - 0.9**self.n_steps), self.second[i] / (1 - 0.99**self.n_steps)
             new.append((weight - self.learning_rate * mean / (np.sqrt(square) + 1e-8)).astype(np.float32))
-        return tuple(new)
+        return new
 
 
 def tune(
@@ -336,7 +339,8 @@ def tune(
             problem = Problem(src, trg, links, weights, mine(x, z, rows, settings),
                               mine(z, x, rows[:, ::-1], settings), settings.temperature)  # fmt: skip
         loss, *gradients = loss_and_gradients(problem, maps)
-        maps = optimizer.step(maps, gradients)
+        src_map, trg_map = optimizer.step(maps, gradients)
+        maps = src_map, trg_map
         losses.append(loss)
     return maps, losses
 

@@ -5,7 +5,9 @@ Every output row belongs to one thread and is summed in a fixed order: runs agre
 
 from __future__ import annotations
 
-from numba import njit, prange
+from numba import prange
+
+from xlembed.jit import njit
 
 
 @njit(parallel=True, fastmath=True, cache=True)

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from xlembed.alignment.base import LinearMapping
+from xlembed.alignment.base import LinearMapping, check_loaded
 from xlembed.alignment.procrustes import rotation
 from xlembed.errors import InputError, at, require
-from xlembed.files import read_json, replacing, write_json
+from xlembed.files import read_json
 from xlembed.lexicon import Lexicon, need_covered
 from xlembed.normalize import UNIT_CENTER_UNIT, normalize
+from xlembed.os_faults import advice, cannot_read
+from xlembed.saved import check_pair, save_pair
 from xlembed.types import Floats2d, Ints1d
 from xlembed.vectors import WordVectors
 
@@ -110,8 +112,8 @@ def _concept_vectors(
     pivot: str,
 ) -> tuple[dict[str, Floats2d], dict[str, np.ndarray]]:  # fmt: skip
     """Of each language (n_concepts, dim) vectors and (n_concepts,) whether it has the concept."""
-    vectors = {pivot: normalized[pivot][concepts].astype(np.float64)}
-    has = {pivot: np.ones(len(concepts), dtype=bool)}
+    vectors: dict[str, Floats2d] = {pivot: normalized[pivot][concepts].astype(np.float64)}
+    has: dict[str, np.ndarray] = {pivot: np.ones(len(concepts), dtype=bool)}
     for lang, at_rows in rows.items():
         sums = np.zeros((len(concepts), normalized[lang].shape[1]))
         np.add.at(sums, at_rows, normalized[lang][covered[lang].rows[:, 1]])
@@ -126,7 +128,9 @@ def _consensus(
 ) -> Floats2d:
     """Mean of the mapped vectors of each concept over the languages that have it."""
     total = sum((vectors[lang] * has[lang][:, None]) @ weights[lang] for lang in vectors)
-    return total / sum(has[lang].astype(np.float64) for lang in vectors)[:, None]
+    counts = np.stack([has[lang] for lang in vectors]).sum(axis=0, dtype=np.float64)
+    mean: Floats2d = total / counts[:, None]
+    return mean
 
 
 def _loss(vectors: Mapping[str, Floats2d], has: Mapping[str, np.ndarray], weights: Mapping[str, Floats2d]) -> float:
@@ -155,9 +159,9 @@ def save_hub(folder: str | Path, hub: HubSpace) -> None:
     """Write weights.safetensors, a tensor a language, and hub.json into a folder."""
     numpy_format = require("safetensors.numpy", "static")
     folder = Path(folder)
-    with replacing(folder / "weights.safetensors") as temporary:
-        numpy_format.save_file({lang: np.ascontiguousarray(weight) for lang, weight in hub.weights.items()}, temporary)
-    write_json(folder / "hub.json", {"steps": list(hub.steps), **hub.about})
+    weights = {lang: np.ascontiguousarray(weight) for lang, weight in hub.weights.items()}
+    save_pair(folder / "weights.safetensors", folder / "hub.json",
+              lambda path: numpy_format.save_file(weights, path), {"steps": list(hub.steps), **hub.about})  # fmt: skip
 
 
 def load_hub(folder: str | Path) -> HubSpace:
@@ -169,8 +173,14 @@ def load_hub(folder: str | Path) -> HubSpace:
         raise at(folder, None, "holds no hub.json: give a folder that `xlembed hub --out` wrote")
     about = read_json(folder / "hub.json")
     try:
+        check_pair(folder / "weights.safetensors", about)
         weights = numpy_format.load_file(folder / "weights.safetensors")
         steps = tuple(about.pop("steps"))
+        check_loaded(list(weights.values()), steps)
         return HubSpace({lang: weights[lang] for lang in about["languages"]}, steps, about)
-    except (OSError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as err:
+    except InputError:
+        raise
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, safetensors.SafetensorError) as err:
+        if advice(err) is not None:
+            raise cannot_read(folder, err) from None
         raise at(folder, None, f"holds a damaged hub ({err}): map again") from None

@@ -64,7 +64,8 @@ def ridge(src: Floats2d, trg: Floats2d, penalty: float) -> Floats2d:
             "add pairs, or set a penalty above 0"
         )
     shrunk = sizes / (sizes**2 + penalty) if rank else np.zeros_like(sizes)
-    return (vt.T * shrunk @ (u.T @ z)).astype(np.float32)
+    weight: Floats2d = (vt.T * shrunk @ (u.T @ z)).astype(np.float32)
+    return weight
 
 
 def _rank(sizes: Floats1d) -> int:
@@ -135,8 +136,9 @@ def fit_cca(
         "correlations": correlations[:kept].round(6).tolist(),
         "src_dim": src.dim, "trg_dim": trg.dim,
     }  # fmt: skip
-    weights = [(side[:, :kept] * correlations[:kept] ** settings.power).astype(np.float32) for side in (a, b)]
-    return LinearMapping(*weights, settings.steps, about)
+    src_weight, trg_weight = ((side[:, :kept] * correlations[:kept] ** settings.power).astype(np.float32)
+                              for side in (a, b))  # fmt: skip
+    return LinearMapping(src_weight, trg_weight, settings.steps, about)
 
 
 def covered_rows(

@@ -71,7 +71,8 @@ def fit_method(
         raise InputError(f"method {name} needs a lexicon: give a file, identical, numerals or cognates")
     function, settings = method.load()
     seed = None if method.lexicon == "none" else lexicon
-    return function(src, trg, seed, read_settings(name, settings, options or {}))
+    mapping: LinearMapping = function(src, trg, seed, read_settings(name, settings, options or {}))
+    return mapping
 
 
 def method_of(name: str) -> Method:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -152,13 +153,12 @@ def fit(
     if src.dim != trg.dim:
         raise InputError(f"source vectors have dim {src.dim}, target vectors {trg.dim}: MUSE needs one dim")
     src, trg = normalize(src, settings.steps), normalize(trg, settings.steps)
-    best: LinearMapping | None = None
-    for seed in range(settings.seed, settings.seed + settings.restarts):
+    seed = settings.seed
+    best = _fit_once(src, trg, settings, device)
+    while best.about["collapsed"] and seed + 1 < settings.seed + settings.restarts:
+        seed += 1
         mapping = _fit_once(src, trg, replace(settings, seed=seed), device)
-        if not mapping.about["collapsed"]:
-            best = mapping
-            break
-        if best is None or mapping.about["criterion"] > best.about["criterion"]:
+        if not mapping.about["collapsed"] or mapping.about["criterion"] > best.about["criterion"]:
             best = mapping
     best.about["runs"] = seed - settings.seed + 1
     best.about["seconds"] = round(time.perf_counter() - begin, 2)
@@ -232,7 +232,7 @@ def _play_epochs(game: Game, src: Floats2d, trg: Floats2d, settings: MuseSetting
             if rates.map < settings.min_rate:
                 break
             note = f"(epoch {epoch}, criterion {values[-1]:.4f})"
-            game.play(n_iterations, rates.dis, rates.map, lambda n, note=note: advance(n, note))
+            game.play(n_iterations, rates.dis, rates.map, partial(advance, note=note))
             weight = game.weight.cpu().numpy().copy()
             if not np.isfinite(weight).all():  # learning rates too great for these vectors
                 diverged = True

@@ -27,7 +27,8 @@ def rotation(src: Floats2d, trg: Floats2d) -> Floats2d:
     Schoenemann 1966; Xing et al. 2015; Smith et al. 2017: W = U V^T where U S V^T = svd(src^T trg).
     """
     u, _, vt = np.linalg.svd(src.T.astype(np.float64) @ trg.astype(np.float64))
-    return (u @ vt).astype(np.float32)
+    weight: Floats2d = (u @ vt).astype(np.float32)
+    return weight
 
 
 def fit(

@@ -110,7 +110,8 @@ def _neighbor_means(
 def into_spectral_ball(weight: Floats2d) -> Floats2d:
     """The nearest matrix whose singular values are at most 1 (Joulin et al. 2018, section 2.3)."""
     u, sizes, vt = np.linalg.svd(weight.astype(np.float64))
-    return (u * np.minimum(sizes, 1.0) @ vt).astype(np.float32)
+    inside: Floats2d = (u * np.minimum(sizes, 1.0) @ vt).astype(np.float32)
+    return inside
 
 
 def fit(
@@ -174,7 +175,8 @@ def _descend_in_batches(
 ) -> tuple[Floats2d, list[float]]:
     """`batch_size` pairs at a time: the last map, and the loss of each step's batch before it, then of all pairs."""
     generator = np.random.default_rng(settings.seed)
-    size, losses = min(settings.batch_size, len(problem.rows)), []
+    n_pairs, losses = len(problem.rows), []
+    size = min(settings.batch_size or n_pairs, n_pairs)
     for step in range(settings.iterations):
         learning_rate = settings.learning_rate / math.sqrt(step + 1)
         if learning_rate < settings.min_learning_rate:

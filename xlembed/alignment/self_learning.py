@@ -103,7 +103,8 @@ def pairs_rotation(src: Floats2d, trg: Floats2d, pairs: Ints2d) -> Floats2d:
     src_rows, trg_rows = pairs.T
     with one_blas_thread():
         u, _, vt = np.linalg.svd((src[src_rows].T @ trg[trg_rows]).astype(np.float64))
-        return (u @ vt).astype(np.float32)
+        weight: Floats2d = (u @ vt).astype(np.float32)
+        return weight
 
 
 # ---- dictionary induction

@@ -76,6 +76,7 @@ def fit(
     Raises InputError for spaces of other dims, and where a lexicon is needed that is None or without a covered pair.
     """
     begin = time.perf_counter()
+    given: Ints2d
     if settings.mode == "unsupervised":
         given, first = np.empty((0, 2), dtype=np.int64), vecmap.fit(src, trg, None, settings.self_learning())
     elif lexicon is None:

@@ -12,12 +12,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from xlembed.alignment.base import LinearMapping
 from xlembed.alignment.confidence import Spaces, confidence
-from xlembed.alignment.self_learning import SelfLearning, learn, similar_distributions
-from xlembed.alignment.whitening import MultiStep, multi_step, pair_products, rank
+from xlembed.alignment.self_learning import Direction, SelfLearning, learn, similar_distributions
+from xlembed.alignment.whitening import MultiStep, Side, multi_step, pair_products, rank
 from xlembed.errors import InputError
 from xlembed.lexicon import Lexicon, need_covered
 from xlembed.normalize import UNIT_CENTER_UNIT, normalize
@@ -80,13 +80,14 @@ class VecMapSettings:
 
     def multi_step(self) -> MultiStep:
         """The steps of the mapping."""
-        back = {"src": "src", "trg": "trg", "none": None}
+        back: dict[str, Side | None] = {"src": "src", "trg": "trg", "none": None}
         return MultiStep(self.whiten, self.src_reweight, self.trg_reweight, back[self.src_dewhiten],
                          back[self.trg_dewhiten], self.dim)  # fmt: skip
 
     def self_learning(self) -> SelfLearning:
         """How dictionaries are induced."""
-        return SelfLearning(self.csls_k, self.direction, self.keep_prob, self.keep_growth, self.interval,
+        direction = cast(Direction, self.direction)  # one of DIRECTIONS, or __post_init__ had refused it
+        return SelfLearning(self.csls_k, direction, self.keep_prob, self.keep_growth, self.interval,
                             self.threshold, self.max_iterations, self.first_cutoff)  # fmt: skip
 
 
@@ -106,6 +107,7 @@ def fit(
         raise InputError(f"source vectors have dim {src.dim}, target vectors {trg.dim}: self-learning needs one dim")
     about: dict[str, Any] = {"method": _name(settings.mode)}
     seed: Ints2d | None = None
+    learned: dict[str, Any] = {}
     if settings.mode != "unsupervised":
         if lexicon is None:
             raise InputError(f"VecMap in mode {settings.mode} needs a lexicon")
@@ -113,8 +115,8 @@ def fit(
         about |= {"lexicon": lexicon.name, "pairs": covered.n_pairs, "covered": len(covered.rows)}
         seed = covered.rows
     src, trg = normalize(src, settings.steps), normalize(trg, settings.steps)
-    if settings.mode == "supervised":
-        pairs, learned = seed, {}
+    if settings.mode == "supervised" and seed is not None:
+        pairs = seed
     else:
         pairs, learned = _learn(src, trg, seed, settings)
     weights, is_white = _weights(src.matrix, trg.matrix, pairs, settings)
@@ -123,7 +125,7 @@ def fit(
         spaces = Spaces(src.matrix, trg.matrix, src.matrix @ weights[0], trg.matrix @ weights[1])
         about |= confidence(spaces, src.words, trg.words, settings.seed)
     about["seconds"] = round(time.perf_counter() - begin, 2)
-    return LinearMapping(*weights, settings.steps, about)
+    return LinearMapping(weights[0], weights[1], settings.steps, about)
 
 
 def _name(mode: Mode) -> str:
@@ -146,7 +148,9 @@ def _learn(
     }
 
 
-def _weights(src: Floats2d, trg: Floats2d, pairs: Ints2d, settings: VecMapSettings) -> tuple[tuple, bool]:
+def _weights(
+    src: Floats2d, trg: Floats2d, pairs: Ints2d, settings: VecMapSettings
+) -> tuple[tuple[Floats2d, Floats2d], bool]:
     """Both weights, and whether there were pairs enough to whiten by."""
     products, steps = pair_products(src, trg, pairs), settings.multi_step()
     spans = rank(products.src) == src.shape[1] and rank(products.trg) == trg.shape[1]

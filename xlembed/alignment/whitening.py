@@ -105,4 +105,4 @@ def multi_step(products: PairProducts, steps: MultiStep) -> tuple[Floats2d, Floa
         if steps.trg_dewhiten:
             trg_weight = trg_weight @ dewhitening(*back[steps.trg_dewhiten])
     kept = steps.dim or len(sizes)
-    return tuple(weight[:, :kept].astype(np.float32) for weight in (src_weight, trg_weight))
+    return src_weight[:, :kept].astype(np.float32), trg_weight[:, :kept].astype(np.float32)
