@@ -58,7 +58,7 @@ def _client(distributed: Any, scheduler: str | None, workers: int | None) -> Ite
         with (
             distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
                                      dashboard_address=":0", silence_logs=logging.CRITICAL) as cluster,
-            distributed.Client(cluster) as client,
+            distributed.Client(cluster, set_as_default=False) as client,
         ):  # fmt: skip
             yield client
         return

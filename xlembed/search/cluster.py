@@ -176,7 +176,7 @@ class ClusterSearch:
     def _done(self, tasks: Iterator[tuple[Any, tuple[Any, ...]]], n_tasks: int) -> Iterator[tuple[Any, Any]]:
         """(name, result) of each (name, (function, *arguments)), as they end; some are under way at a time."""
         distributed = require("distributed", "cluster")
-        running = distributed.as_completed(with_results=True)
+        running = distributed.as_completed(with_results=True, loop=self.client.loop)
         names: dict[Any, Any] = {}  # by the future's key
 
         def start(n: int) -> None:
