@@ -907,7 +907,8 @@ def test_two_fetches_of_which_the_first_is_killed(commands, site, manifest, tmp_
     part = cwd / "d" / f"{FINAL}.part"
     until(lambda: part.exists() and part.stat().st_size == 100_000)
     second = commands.start(*FETCH, cwd=cwd, manifest=str(manifest))
-    until(lambda: "waiting" in Path(f"{second[1]}.err").read_text("utf-8"))
+    told = Path(f"{second[1]}.err")  # made when the process has started
+    until(lambda: told.exists() and "waiting" in told.read_text("utf-8"))
     os.kill(first[0], 9)
     assert commands.wait(first).status == -9 and commands.wait(second).status == 0
     assert tree(cwd / "d") == {"x": b"<folder>", FINAL: BODY}
