@@ -17,6 +17,7 @@ import typer
 from comparisons import encoder_cli, pretraining_cli, probes_cli, published_cli, score_cli
 from comparisons.classic import cli as classic_cli
 from xlembed.errors import InputError, require
+from xlembed.files import replacing
 from xlembed.progress import say
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ def _run(
         except RunFailed as err:
             say(f"xlembed: error: {err}")
             raise typer.Exit(1) from None
-        shutil.copyfile(experiment, out / "experiment.toml")
+        with replacing(out / "experiment.toml") as temporary:
+            shutil.copyfile(experiment, temporary)
         summary = summarize(run, command)
         reports = write_reports(out)
     if as_json:

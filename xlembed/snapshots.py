@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from xlembed.errors import InputError, require
 from xlembed.os_faults import escaped
@@ -27,9 +28,22 @@ def snapshot(name: str, patterns: Sequence[str], extra: str, revision: str | Non
     """
     hub = require("huggingface_hub", extra)
     try:
-        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=list(patterns), etag_timeout=5)), ""
+        is_local = is_fixed(revision) and not _answers(hub, name, revision)
+        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=list(patterns), etag_timeout=5,
+                                          local_files_only=is_local)), ""  # fmt: skip
     except Exception as err:  # the hub client raises a wide family: offline, unknown name, gated, time-out
         return None, escaped(err) or " ".join(str(err).split())[:120] or type(err).__name__
+
+
+def _answers(hub: Any, name: str, revision: str | None) -> bool:
+    """Whether the hub answers at all: asked for a commit's files, its client would try six times in half a minute."""
+    try:
+        hub.HfApi().model_info(name, revision=revision, timeout=5)
+    except hub.errors.HfHubHTTPError:  # no such model or commit: an answer
+        return True
+    except Exception:
+        return False
+    return True
 
 
 def commit_of(folder: Path) -> str | None:
