@@ -63,7 +63,7 @@ class Size:
     def read(self) -> Phase:
         """While it is read."""
         more = {"text": INDEX * self.n_words, "float16": self.matrix / 2, "int8": self.matrix / 4,
-                "word2vec": INDEX * self.n_words, "gensim": self.matrix + INDEX * self.n_words,
+                "word2vec": self.matrix + INDEX * self.n_words, "gensim": self.matrix + INDEX * self.n_words,
                 "store": 20 * self.n_words}.get(self.kind, 0)  # fmt: skip
         return self.held | {"reading": float(more)}
 
