@@ -16,6 +16,7 @@ import typer
 
 from comparisons import encoder_cli, pretraining_cli, probes_cli, published_cli, score_cli
 from comparisons.classic import cli as classic_cli
+from xlembed.cluster import check_where
 from xlembed.errors import InputError, require
 from xlembed.files import replacing
 from xlembed.progress import say
@@ -94,8 +95,7 @@ class Where:
     wait: float = 120.0
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.scheduler is not None:
-            raise InputError("--workers and --scheduler exclude each other: one starts processes, one finds them")
+        check_where(self.scheduler, self.workers)
 
     @contextmanager
     def computing(self, out: Path) -> Iterator[Computing | None]:

@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ from comparisons.cluster_data import NeededFile, encoder_files, needed_files, re
 from comparisons.computing import Failure, Made
 from comparisons.executor import Cell, Run, compute_here, name_of, versions
 from comparisons.experiment import System
-from xlembed.errors import InputError, require
+from xlembed.cluster import NoScheduler, client_at, client_of
+from xlembed.cluster import local_cluster as start_local
+from xlembed.errors import InputError
 from xlembed.progress import say
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ MOST_DEATHS = 3  # of workers while they compute a group
 MOST_SENDINGS = 3  # of one file to one worker
 POLL = 1.0  # seconds between looks at the workers
 CONNECT = 30  # seconds
-SLOW_START = "1h"  # for a process that died to come back; Dask's 15 s are over before a busy machine has started one
 WAIT = 120.0  # seconds for a worker that can take what is left
 
 
@@ -43,50 +44,28 @@ def workers_at(address: str) -> Iterator[Client]:
 
     Raises InputError where none answers.
     """
-    distributed = require("distributed", "cluster")
-    where = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
-    if "scheduler_file" in where and not Path(address).is_file():
-        raise InputError(f"--scheduler {address}: no such file")
-    try:
-        client = distributed.Client(**where, timeout=CONNECT, set_as_default=False)
-    except (OSError, ValueError, ImportError, TypeError) as err:
-        reason = " ".join(str(err).split())[:150]
-        raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({reason}): "
-                         "start one with `dask scheduler` and give its tcp://HOST:PORT") from None  # fmt: skip
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a lost scheduler is told by us, in one line
-    with client:
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(client_at(address, CONNECT))
+        except NoScheduler as err:
+            raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({err}): "
+                             "start one with `dask scheduler` and give its tcp://HOST:PORT") from None  # fmt: skip
+        except InputError as err:
+            raise InputError(f"--scheduler {err}") from None
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a lost scheduler: we tell, in one line
         yield client
 
 
-@contextmanager
-def local_workers(n: int, folder: Path, **options: Any) -> Iterator[Client]:
+def local_workers(n: int, folder: Path, **options: Any) -> AbstractContextManager[Client]:
     """A client of n processes on this machine, with a thread each; their files are below `folder`."""
-    distributed = require("distributed", "cluster")
-    with local_cluster(n, folder, **options) as cluster:
-        with distributed.Client(cluster, timeout=CONNECT, set_as_default=False) as client:
-            yield client
+    return client_of(local_cluster(n, folder, **options), CONNECT)
 
 
-@contextmanager
-def local_cluster(n: int, folder: Path, **options: Any) -> Iterator[SpecCluster]:
-    """n worker processes and their scheduler on this machine.
-
-    No limit of memory: Dask would stop giving work to a process that keeps the vectors it has read. `options` are
-    more of those of a `distributed.Nanny`.
-    """
-    import dask
-    import distributed
-
+def local_cluster(n: int, folder: Path, **options: Any) -> AbstractContextManager[SpecCluster]:
+    """n worker processes and their scheduler on this machine; `options` are more of those of a `distributed.Nanny`."""
     folder.mkdir(parents=True, exist_ok=True)
-    common = {"host": "127.0.0.1", "protocol": "tcp://", "nthreads": 1, "memory_limit": 0, "dashboard": False,
-              "local_directory": str(folder), "silence_logs": logging.CRITICAL, **options}  # fmt: skip
-    scheduler = {"cls": distributed.Scheduler,
-                 "options": {"host": "127.0.0.1", "protocol": "tcp://", "port": 0, "dashboard": False,
-                             "dashboard_address": ":0", "allowed_failures": MOST_DEATHS - 1}}  # fmt: skip
-    workers = {i: {"cls": distributed.Nanny, "options": {"name": i} | common | _share(i, n)} for i in range(n)}
-    with dask.config.set({"distributed.deploy.lost-worker-timeout": SLOW_START}):
-        with distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL) as cluster:
-            yield cluster
+    of_all = {"local_directory": str(folder), **options}
+    return start_local(n, lambda i: of_all | _share(i, n), allowed_failures=MOST_DEATHS - 1)
 
 
 def _share(i: int, n: int) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,10 +14,11 @@ from xlembed.errors import InputError, at, require
 from xlembed.files import read_json
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, SpecCluster
 
 CONNECT_SECONDS = 10.0
 WORKERS_SECONDS = 60.0  # a local worker imports numpy and dask, on a busy machine in some 10 s
+SLOW_START = "1h"  # for a process that died to come back; Dask's 15 s are over before a busy machine has started one
 
 Scheduler = Annotated[
     str | None,
@@ -30,6 +30,16 @@ Workers = Annotated[
 ]
 
 
+class NoScheduler(Exception):
+    """Nobody answers at a scheduler's address; the message is the reason."""
+
+
+def check_where(scheduler: str | None, workers: int | None) -> None:
+    """Raise InputError where both are given."""
+    if scheduler is not None and workers is not None:
+        raise InputError("--workers and --scheduler exclude each other: one starts processes, one finds them")
+
+
 @contextmanager
 def connect(scheduler: str | None = None, workers: int | None = None) -> Iterator[Client]:
     """A client of the scheduler at an address, or of `workers` processes on this machine, ended afterwards.
@@ -38,33 +48,67 @@ def connect(scheduler: str | None = None, workers: int | None = None) -> Iterato
     be a scheduler's file (.json). Raises InputError where no scheduler or no worker answers in time, and where a worker
     has another version of xlembed, or none.
     """
-    distributed = require("distributed", "cluster")
+    require("distributed", "cluster")
     if scheduler is None and workers is None:
         raise InputError("workers are needed: give --workers N or --scheduler ADDRESS")
-    if scheduler is not None and workers is not None:
-        raise InputError("--workers and --scheduler exclude each other: one starts processes, one finds them")
+    check_where(scheduler, workers)
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}, at least 1 is needed")
-    with _client(distributed, scheduler, workers) as client:
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(client_at(scheduler, CONNECT_SECONDS) if scheduler is not None
+                                         else client_of(local_cluster(workers or 1), CONNECT_SECONDS))  # fmt: skip
+        except NoScheduler:
+            raise InputError(f"{scheduler}: no Dask scheduler answers within {CONNECT_SECONDS:.0f} s: start one with "
+                             "`dask scheduler`, or take --workers N on this machine") from None
         _wait(client, scheduler, workers or 1)
         _check_versions(client)
         yield client
 
 
 @contextmanager
-def _client(distributed: Any, scheduler: str | None, workers: int | None) -> Iterator[Client]:
-    if scheduler is None:
-        # no limit of dask's own on memory: it counts mapped files, and would kill workers that only read them
-        with (
-            distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
-                                     dashboard_address=":0", silence_logs=logging.CRITICAL) as cluster,
-            distributed.Client(cluster, set_as_default=False) as client,
-        ):  # fmt: skip
-            yield client
-        return
+def local_cluster(
+    n: int, of_worker: Callable[[int], dict[str, Any]] = lambda i: {}, **of_scheduler: Any
+) -> Iterator[SpecCluster]:
+    """n worker processes of one thread and their scheduler on this machine, reached from this machine alone.
+
+    No limit of Dask's own on memory: it counts mapped files, and gives no more work to a process that keeps what it has
+    read. `of_worker` gives more options of worker i (a `distributed.Nanny`), `of_scheduler` are more of the scheduler.
+    """
+    import dask
+    import distributed
+
+    both = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard": False}
+    common = both | {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+    workers = {i: {"cls": distributed.Nanny, "options": {"name": i} | common | of_worker(i)} for i in range(n)}
+    scheduler = {"cls": distributed.Scheduler,
+                 "options": both | {"port": 0, "dashboard_address": ":0"} | of_scheduler}  # fmt: skip
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": SLOW_START}):
+        with distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL) as cluster:
+            yield cluster
+
+
+@contextmanager
+def client_of(starting: AbstractContextManager[SpecCluster], seconds: float) -> Iterator[Client]:
+    """A client of a cluster that is started, and ended afterwards."""
+    distributed = require("distributed", "cluster")
+    with starting as cluster, distributed.Client(cluster, timeout=seconds, set_as_default=False) as client:
+        yield client
+
+
+@contextmanager
+def client_at(scheduler: str, seconds: float) -> Iterator[Client]:
+    """A client of a scheduler that runs, by its address or its file (.json).
+
+    Raises NoScheduler where none answers in time, InputError for a file without an address and for the address of
+    something else.
+    """
+    import asyncio  # slow to load, and few commands come here
+
+    distributed = require("distributed", "cluster")
     address = _address(scheduler)
-    asyncio.run(_ask_scheduler(distributed, address))
-    with distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False) as client:
+    asyncio.run(_ask_scheduler(distributed, address, seconds))
+    with distributed.Client(address, timeout=seconds, set_as_default=False) as client:
         yield client
 
 
@@ -79,15 +123,16 @@ def _address(scheduler: str) -> str:
     return address
 
 
-async def _ask_scheduler(distributed: Any, address: str) -> None:
-    """Raise InputError unless a scheduler answers; a Client that finds none would hang on when it is thrown away."""
+async def _ask_scheduler(distributed: Any, address: str, seconds: float) -> None:
+    """Raise unless a scheduler answers; a Client that finds none would hang on when it is thrown away."""
+    import asyncio
+
     try:
         with_keys = distributed.security.Security().get_connection_args("client")
-        async with distributed.rpc(address, timeout=CONNECT_SECONDS, connection_args=with_keys) as server:
-            about = await asyncio.wait_for(server.identity(), CONNECT_SECONDS)
-    except (OSError, ValueError, TimeoutError):
-        raise InputError(f"{address}: no Dask scheduler answers within {CONNECT_SECONDS:.0f} s: start one with "
-                         "`dask scheduler`, or take --workers N on this machine") from None
+        async with distributed.rpc(address, timeout=seconds, connection_args=with_keys) as server:
+            about = await asyncio.wait_for(server.identity(), seconds)
+    except (OSError, ValueError, TimeoutError, ImportError, TypeError) as err:
+        raise NoScheduler(" ".join(str(err).split())[:150] or type(err).__name__) from None
     if about.get("type") != "Scheduler":
         raise InputError(f"{address}: is the address of a Dask {about.get('type')}, not of a scheduler")
 
