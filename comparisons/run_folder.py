@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from xlembed.errors import InputError, at
+from xlembed.files import hold
 from xlembed.progress import say
 
 try:
@@ -125,19 +126,12 @@ def clear_left_behind(folder: Path) -> int:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether a process has locked a file or folder."""
-    if fcntl is None:
-        return True
+    """Whether a process has locked a file or folder; on a file system without locks the lock of the run must do."""
     try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        handle, _ = hold(path)
     except BlockingIOError:
         return True
-    except OSError:  # a file system without locks: the lock of the run must do
+    except OSError:  # gone by now
         return False
-    finally:
-        os.close(handle)
+    os.close(handle)
     return False

@@ -166,7 +166,7 @@ def _sweep(path: Path) -> None:
     for name in os.listdir(path.parent):
         if name.startswith(prefix) and name.endswith(_SCRATCH):
             with suppress(OSError):
-                handle, is_held = _hold(path.parent / name)
+                handle, is_held = hold(path.parent / name)
                 if is_held:
                     shutil.rmtree(path.parent / name, ignore_errors=True)
                 os.close(handle)
@@ -184,7 +184,7 @@ def _held_folder(path: Path) -> tuple[Path, int | None]:
         if fcntl is None:
             return folder, None
         try:
-            return folder, _hold(folder)[0]
+            return folder, hold(folder)[0]
         except (FileNotFoundError, BlockingIOError):
             continue  # another process swept it before it was held
         except OSError:
@@ -192,17 +192,17 @@ def _held_folder(path: Path) -> tuple[Path, int | None]:
             raise
 
 
-def _hold(folder: Path) -> tuple[int, bool]:
-    """(handle, whether it locks the folder: some network disks have no locks for folders).
+def hold(path: Path) -> tuple[int, bool]:
+    """(handle, whether it locks the file or folder: some network disks have no locks).
 
     Raises BlockingIOError where another process holds it, FileNotFoundError where it is gone.
     """
     if fcntl is None:
         raise BlockingIOError
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.stat(folder)
+        os.stat(path)
         return handle, True
     except (FileNotFoundError, BlockingIOError):
         os.close(handle)
