@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from comparisons.executor import Run
+from comparisons.experiment import read_experiment
+from xlembed.errors import InputError
 from xlembed.vectors import WordVectors, write_vectors
 
 NAMES = {"en": ["anna", "bob", "carla", "dan"], "de": ["anja", "bernd", "karla", "dirk"]}
@@ -102,3 +105,16 @@ ner = {{ epochs = 2, lr = 1e-3, batch_size = 8, precision = "float32" }}
 nli = {{ epochs = 2, lr = 1e-3, batch_size = 8, precision = "float32" }}
 """
     return text + more
+
+
+def run_of(folder: Path, text: str, data: Path) -> Run:
+    """A run of an experiment whose files lie in `data`; the experiment and its output are written into `folder`."""
+    folder.mkdir(exist_ok=True)
+    (folder / "e.toml").write_text(text, encoding="utf-8")
+
+    def resolve(name: str) -> Path:
+        if not (data / name).is_file():
+            raise InputError(f"{name}: nowhere")
+        return data / name
+
+    return Run(read_experiment(folder / "e.toml"), folder / "out", resolve)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_experiment import experiment_text, write_data
+from small_experiment import experiment_text, run_of, write_data
 
 from comparisons.computing import Failure, with_threads
 from comparisons.executor import Run, RunFailed, is_done
@@ -62,18 +62,6 @@ def on(cluster, wait=300.0):
 def floors_alone(text):
     """The experiment without its static system, so that nothing trains."""
     return text[: text.index('[[system]]\nname = "static"')] + FLOORS
-
-
-def run_of(folder, text, data):
-    folder.mkdir(exist_ok=True)
-    (folder / "e.toml").write_text(text, encoding="utf-8")
-
-    def resolve(name):
-        if not (data / name).is_file():
-            raise InputError(f"{name}: nowhere")
-        return data / name
-
-    return Run(read_experiment(folder / "e.toml"), folder / "out", resolve)
 
 
 def finish(run):

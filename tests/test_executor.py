@@ -8,11 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from small_experiment import experiment_text, write_data
+from small_experiment import experiment_text, run_of, write_data
 from tiny_encoders import save_tiny
 
-from comparisons.executor import Run, RunFailed, is_done
-from comparisons.experiment import read_experiment
+from comparisons.executor import RunFailed, is_done
 from comparisons.report.writing import write_reports
 from comparisons.run_folder import FolderLock
 from comparisons.summary import summarize
@@ -28,18 +27,6 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
     return save_tiny("bert", tmp_path_factory.mktemp("bert"))
-
-
-def run_of(folder, text, data):
-    folder.mkdir(exist_ok=True)
-    (folder / "e.toml").write_text(text, encoding="utf-8")
-
-    def resolve(name):
-        if not (data / name).is_file():
-            raise InputError(f"{name}: nowhere")
-        return data / name
-
-    return Run(read_experiment(folder / "e.toml"), folder / "out", resolve)
 
 
 def modified(out):
