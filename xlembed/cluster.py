@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,13 +80,18 @@ def local_cluster(
     import distributed
 
     both = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard": False}
-    common = both | {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+    common = both | {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL, "preload": [__name__]}
     workers = {i: {"cls": distributed.Nanny, "options": {"name": i} | common | of_worker(i)} for i in range(n)}
     scheduler = {"cls": distributed.Scheduler,
                  "options": both | {"port": 0, "dashboard_address": ":0"} | of_scheduler}  # fmt: skip
     with dask.config.set({"distributed.deploy.lost-worker-timeout": SLOW_START}):
         with distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL) as cluster:
             yield cluster
+
+
+def dask_setup(worker: Any) -> None:
+    """Called in a local worker's process (this module is its preload): Ctrl-C is for the program, which ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
