@@ -1,12 +1,14 @@
 """Peak memory of commands as a multiple of the matrix, beside what is foretold; and 2,000,000 words in 4 GB.
 
 python benchmarks/memory.py [--words N] [--dim N] [--folder DIR]
-python benchmarks/memory.py --big [--words 2000000] [--dim 300] [--limit 4.0]
+python benchmarks/memory.py --big [--words 2000000] [--dim 300] [--limit 4.0 | --group 4.0]
 
 Each command runs in a process of its own, which reports the peak of its resident pages less what it held with all
 libraries loaded, before the command began: its own pages (sampled), and all with those of mapped files, which the
 system can take back. --big writes a .vec file as a stream, converts it to the store, and asks the store for
-neighbours; with --limit each process runs under that limit on its addresses (RLIMIT_AS, in GB) and fails above it.
+neighbours. With --limit each process runs under that limit on its addresses (RLIMIT_AS, in GB) and fails above it;
+with --group (as root, on Linux) in a control group of that many GB, without swap: its own pages, mapped files and what
+the system keeps of files it read and wrote all count, and it is killed where that cannot be made to fit.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 CHILD = """
@@ -57,16 +60,54 @@ print(json.dumps({"before": before, "peak": now("VmHWM"), "anonymous": most[0] -
 """
 
 
-def measured(arguments: list[str], limit: float | None = None) -> dict[str, float]:
+class ControlGroup:
+    """A control group with a limit of memory, version 2 or 1 of the kernel's interface, for the time being."""
+
+    def __init__(self, limit: float):
+        root = Path("/sys/fs/cgroup")
+        self._v2 = (root / "cgroup.controllers").exists()
+        self.folder = (root if self._v2 else root / "memory") / f"xlembed-{os.getpid()}"
+        self.folder.mkdir()
+        if self._v2:
+            self._write("memory.swap.max", 0)
+            self._write("memory.max", int(limit * 1e9))
+        else:
+            self._write("memory.swappiness", 0)
+            self._write("memory.limit_in_bytes", int(limit * 1e9))
+
+    def __enter__(self) -> ControlGroup:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.folder.rmdir()
+
+    def join(self) -> None:
+        """Put this process, and all that it starts, into the group."""
+        self._write("cgroup.procs", os.getpid())
+
+    def peak(self) -> int:
+        """Bytes, of all that counts."""
+        name = "memory.peak" if self._v2 else "memory.max_usage_in_bytes"
+        return int((self.folder / name).read_text())
+
+    def _write(self, name: str, value: int) -> None:
+        (self.folder / name).write_text(str(value))
+
+
+def measured(
+    arguments: list[str], limit: float | None = None, group: ControlGroup | None = None
+) -> dict[str, float]:
     """Bytes before the command and at its peak, the growth of anonymous pages, and seconds, of a process of its own."""
 
     def bound() -> None:
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_AS, (int(limit * 1e9), int(limit * 1e9)))
+        if group is not None:
+            group.join()
 
     done = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, preexec_fn=bound)
     if done.returncode:
-        sys.exit(f"{' '.join(arguments)}: {done.stderr}")
+        sys.exit(f"{' '.join(arguments)}: exit status {done.returncode}: {done.stderr}")
     if told := [line for line in done.stderr.splitlines() if "needs about" in line]:
         print(f"  {told[0]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -122,21 +163,32 @@ def run(arguments: list[str], matrix: int) -> None:
           f"{found['seconds']:8.1f} s  {short}", flush=True)  # fmt: skip
 
 
-def big(folder: Path, n_words: int, dim: int, limit: float | None) -> None:
+def big(folder: Path, n_words: int, dim: int, limit: float | None, group: ControlGroup | None) -> None:
     """A file larger than the limit: converted, then searched."""
     vec, store = folder / "big.vec", folder / "big.safetensors"
     begin = time.perf_counter()
     write_vec(vec, n_words, dim)
     print(f"{vec}: {vec.stat().st_size / 1e9:.2f} GB in {time.perf_counter() - begin:.0f} s; the matrix is "
-          f"{4 * n_words * dim / 1e9:.2f} GB; limit {limit} GB", flush=True)  # fmt: skip
+          f"{4 * n_words * dim / 1e9:.2f} GB", flush=True)  # fmt: skip
     steps = (["vectors", "convert", str(vec), str(store)], ["vectors", "info", str(store)],
              ["vectors", "neighbors", str(store), "word7"])  # fmt: skip
     for arguments in steps:
-        found = measured(["--verbose", *arguments], limit)
+        drop_from_cache(folder)
+        found = measured(["--verbose", *arguments], limit, group)
         print(f"{' '.join(arguments[:2])}: peak {found['peak'] / 1e9:.2f} GB (mapped pages among them), "
               f"{found['anonymous'] / 1e9:.2f} GB of its own, {found['seconds']:.0f} s", flush=True)  # fmt: skip
+        if group is not None:
+            print(f"  the control group's peak so far: {group.peak() / 1e9:.2f} GB")
         if arguments[1] == "convert":
             vec.unlink()
+
+
+def drop_from_cache(folder: Path) -> None:
+    """Let the system forget files: what it keeps of them counts to whoever read them first."""
+    for path in folder.iterdir():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def main() -> None:
@@ -145,12 +197,15 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=300)
     parser.add_argument("--folder", type=Path, help="where the files go, a new folder in it (TMPDIR)")
     parser.add_argument("--big", action="store_true")
-    parser.add_argument("--limit", type=float)
+    parser.add_argument("--limit", type=float, help="GB of addresses")
+    parser.add_argument("--group", type=float, help="GB of a control group")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         if args.big:
-            big(Path(folder), args.words or 2_000_000, args.dim, args.limit)
+            with ControlGroup(args.group) if args.group else nullcontext() as group:
+                print(f"limit on addresses {args.limit} GB, control group {args.group} GB")
+                big(Path(folder), args.words or 2_000_000, args.dim, args.limit, group)
         else:
             print("multiples of one matrix: own pages, all pages; seconds; command")
             table(Path(folder), args.words or 100_000, args.dim)

@@ -190,6 +190,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
             np.testing.assert_array_equal(one.scores, other.scores)
 
 
+@pytest.mark.compiled
 def test_bfloat16_of_real_size_is_exact():
     """A fifth of a million similarities a row in the margin's reach: the buffers are compacted many times."""
     if not numba_search.has_bfloat16():

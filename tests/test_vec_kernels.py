@@ -288,6 +288,7 @@ def test_blocks_are_read_in_order_whichever_is_done_first(tmp_path, monkeypatch)
     np.testing.assert_array_equal(again.matrix, expected.matrix)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["header.vec", "none.vec", "header.vec.gz", "none.vec.gz"])
 def test_memory_is_that_of_the_matrix(tmp_path, name):
     n, dim = 20_000, 50
