@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 OUT ?= demo-report
 RUN ?= $(BIN)/python
 
-.PHONY: demo test test-slow bench check lint types imports kernels coverage guide wheel licences lock clean
+.PHONY: demo test test-slow bench check lint types imports kernels coverage floor guide wheel licences lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/xlembed demo --out $(OUT)
@@ -41,11 +41,17 @@ KERNEL_TESTS = tests/test_crf.py tests/test_search.py tests/test_vec_kernels.py 
 kernels: $(VENV)/.ready-dev
 	NUMBA_DISABLE_JIT=1 $(RUN) -m pytest -m "not slow and not compiled" -W ignore::RuntimeWarning $(KERNEL_TESTS)
 
-# All tests, then the kernels' in plain Python, and the floor over both (pyproject.toml, fail_under).
+# All tests, the kernels' in plain Python, and the floor over both (pyproject.toml, fail_under).
 coverage: $(VENV)/.ready-dev
 	$(BIN)/coverage erase
-	$(MAKE) test RUN="$(BIN)/coverage run"
-	$(MAKE) kernels RUN="$(BIN)/coverage run --append"
+	$(MAKE) -j2 --output-sync=target coverage-of-test coverage-of-kernels
+	$(MAKE) floor
+
+coverage-of-%: $(VENV)/.ready-dev
+	$(MAKE) $* RUN="$(BIN)/coverage run --parallel-mode"
+
+floor: $(VENV)/.ready-dev
+	$(BIN)/coverage combine
 	$(BIN)/coverage report
 	@$(BIN)/python tools/coverage_floor.py
 
