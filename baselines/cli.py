@@ -11,7 +11,7 @@ from baselines.corpora import NOUNS, Item, file_text, read_items, with_labels
 from baselines.features import WordFeatures, word_features
 from baselines.models import HYPOTHESIS_ONLY, MODELS, model_type, read_settings
 from baselines.predictions import RunSettings, make_predictions, write_predictions
-from xlembed.errors import InputError, require
+from xlembed.errors import InputError, for_people, require
 from xlembed.files import check_place, write_text
 from xlembed.languages import language_code
 from xlembed.options import named_settings
@@ -87,8 +87,9 @@ def _train_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
         save_static(out, kind, chosen.name, trained)
         curve = trained.curve
         assert curve is not None  # what was just trained has one
-        print(f"{out}: {chosen.name}, dev {MAIN_METRIC[kind]} {max(curve.dev):.2f} at epoch {curve.best_epoch}, "
-              f"{curve.seconds:.0f} s" + (" (stopped early)" if curve.interrupted else ""))
+        early = " (stopped early)" if curve.interrupted else ""
+        print(for_people(f"{out}: {chosen.name}, dev {MAIN_METRIC[kind]} {max(curve.dev):.2f} at epoch "
+                         f"{curve.best_epoch}, {curve.seconds:.0f} s{early}"))  # fmt: skip
         for name, score in _floors(kind, items, dev_items, features, seed):
             print(f"  beside it on dev: {name} {score:.2f}")
 
@@ -133,7 +134,7 @@ def _predict_command(kinds: tuple[str, ...]) -> Callable[..., Any]:
         items = read_items(kind, data, lang)
         predicted = trained.predict(items, features_of(vectors, mapping, lang, n))
         write_output(out, kind, items, predicted, RunSettings(kind, kind, model.name, lang or "und", data.name))
-        print(f"{out}: {len(items)} {NOUNS[kind]}")
+        print(for_people(f"{out}: {len(items)} {NOUNS[kind]}"))
 
     return predict
 

@@ -17,7 +17,7 @@ import typer
 from comparisons import encoder_cli, pretraining_cli, probes_cli, published_cli, score_cli
 from comparisons.classic import cli as classic_cli
 from xlembed.cluster import check_where
-from xlembed.errors import InputError, require
+from xlembed.errors import InputError, for_people, require
 from xlembed.files import replacing
 from xlembed.progress import say
 
@@ -130,7 +130,7 @@ def _run(
     plan = read_experiment(experiment)
     need_report_libraries()  # before hours are spent, not after
     run = Run(plan, out, resolver(plan, mirror, data))
-    with run.lock:
+    with _telling_what_is_kept(out), run.lock:
         try:
             with where.computing(out) as compute:
                 run.execute(compute)
@@ -148,13 +148,25 @@ def _run(
     else:
         _print_overview(summary)
         for path in reports:
-            print(path)
+            print(for_people(str(path)))
+
+
+@contextmanager
+def _telling_what_is_kept(out: Path) -> Iterator[None]:
+    """Within it, Ctrl-C says how to go on; a folder in which nothing came to be is gone by then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if out.is_dir():
+            say(f"{out}: what is computed so far is kept; the same command goes on from there")
+        raise
 
 
 def _print_overview(summary: dict[str, Any]) -> None:
     """The main tables, on standard output."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from comparisons.report.sections import score_table
 
@@ -163,9 +175,9 @@ def _print_overview(summary: dict[str, Any]) -> None:
         found = score_table(summary, task)
         table = Table(title=f"{task['name']}" + (" (pocket data)" if summary["experiment"]["small"] else ""))
         for name in found.header:
-            table.add_column(name)
+            table.add_column(Text(for_people(name)))
         for row in found.rows:
-            table.add_row(*row)
+            table.add_row(*(Text(for_people(cell)) for cell in row))  # as Text, square brackets are no markup
         console.print(table)
     if summary["experiment"]["small"]:
         console.print("Pocket data: the intervals are wide, no conclusion about the systems is to be drawn.")
@@ -194,4 +206,4 @@ def report(
             raise InputError("report: --out goes with two folders; a run's report is written into its folder")
         written = write_reports(folders[0], tuple(form or ("md", "html")))
     for path in written:
-        print(path)
+        print(for_people(str(path)))

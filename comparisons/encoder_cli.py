@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from comparisons.encoder_libraries import need_libraries
-from xlembed.errors import InputError, require
+from xlembed.errors import InputError, for_people
 from xlembed.files import check_place
 from xlembed.languages import language_code
 from xlembed.options import AsJson, named_settings, named_values, print_json
 from xlembed.progress import say
+
+if TYPE_CHECKING:
+    from comparisons.registry import EncoderFacts
 
 EncoderName = Annotated[str, typer.Option(help="A folder, a hub name, or a short name of `xlembed encoders`.")]
 
@@ -34,8 +39,6 @@ def encoders(
     as_json: AsJson = False,
 ) -> None:
     """List the encoders that have a short name, their sizes, and which are at hand without a network."""
-    require("huggingface_hub", "contextual")
-    from comparisons.encoders import at_hand
     from comparisons.registry import KNOWN, facts_of
 
     one = None if name is None else facts_of(name)
@@ -43,7 +46,7 @@ def encoders(
         raise InputError(f"no encoder {name!r} is known (a hub name or a folder can be used all the same): "
                          f"known are {', '.join(facts.name for facts in KNOWN)}")
     chosen = KNOWN if one is None else (one,)
-    found = [asdict(facts) | {"at_hand": at_hand(facts.name)} for facts in chosen]
+    found = [asdict(facts) | {"at_hand": place} for facts, place in zip(chosen, _places(chosen), strict=True)]
     if as_json:
         print_json(found if name is None else found[0])
     elif name is None:
@@ -52,6 +55,16 @@ def encoders(
         for key, value in found[0].items():
             if value not in ("", ()):
                 print(f"{key.replace('_', ' '):14} {_shown(key, value)}")
+
+
+def _places(chosen: Sequence[EncoderFacts]) -> list[str | None]:
+    """Where the weights of each are already; what is said where the libraries that use them are not installed."""
+    if find_spec("huggingface_hub") is None:
+        say("what is at hand is not looked for: encoders need pip install 'xlembed[contextual]'")
+        return [None] * len(chosen)
+    from comparisons.encoders import at_hand
+
+    return [at_hand(facts.name) for facts in chosen]
 
 
 def _shown(key: str, value: Any) -> str:
@@ -119,7 +132,7 @@ def finetune_encoder(
     check_place(out)
     tuned = finetune(find_encoder(encoder, say=say), kind, items, dev_items, chosen, seed, out / "checkpoint", adapters)
     tuned.save(out)
-    print(f"{out}: {tuned.seconds:.0f} s; dev by epoch: "
+    print(for_people(str(out)) + f": {tuned.seconds:.0f} s; dev by epoch: "
           + ", ".join(f"{value:.2f}" for epoch in tuned.curve for key, value in epoch.items()
                       if key.startswith("dev"))
           + (" (stopped early)" if tuned.interrupted else "")
@@ -148,7 +161,7 @@ def predict(
     items = read_items(tuned.kind, data, lang)
     run = RunSettings(tuned.kind, tuned.kind, model.name, lang, data.name, tuned.seed)
     write_output(out, tuned.kind, items, tuned.predict(items), run)
-    print(f"{out}: {len(items)} {NOUNS[tuned.kind]}")
+    print(for_people(f"{out}: {len(items)} {NOUNS[tuned.kind]}"))
 
 
 def adapt(
@@ -188,5 +201,5 @@ def adapt(
         print_json(report)
         return
     told = report["perplexity"]
-    print(f"{out}: {report['n_parameters']:,} parameters, {report['seconds']:.0f} s"
+    print(for_people(str(out)) + f": {report['n_parameters']:,} parameters, {report['seconds']:.0f} s"
           + (f", perplexity {told['before']:.1f} -> {told['after']:.1f}" if dev else ""))

@@ -9,7 +9,7 @@ import typer
 
 from comparisons.encoder_libraries import need_libraries
 from comparisons.pretraining_settings import PretrainSettings
-from xlembed.errors import InputError, at
+from xlembed.errors import InputError, at, for_people
 from xlembed.files import check_place
 from xlembed.languages import language_code
 from xlembed.options import AsJson, print_json
@@ -157,4 +157,5 @@ def _run(encoder: str, train: Any, dev: Any, settings: PretrainSettings, out: Pa
     for name, figures in report["dev"].items():
         print(f"{name}: masked perplexity {figures['before']:.2f} before, {figures['after']:.2f} after "
               f"({figures['inputs']} held-out inputs)")  # fmt: skip
-    print(f"{out}: {settings.steps} updates, {report['seconds']:.0f} s, loss {report['losses'][-1]['loss']:.3f}")
+    loss = report["losses"][-1]["loss"]
+    print(for_people(f"{out}: {settings.steps} updates, {report['seconds']:.0f} s, loss {loss:.3f}"))

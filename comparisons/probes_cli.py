@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from comparisons.encoder_libraries import need_libraries
-from xlembed.errors import InputError, require
+from xlembed.errors import InputError, for_people, require
+from xlembed.files import check_readable
 from xlembed.languages import language_code
 from xlembed.options import AsJson, print_json
 from xlembed.progress import say
@@ -105,9 +106,10 @@ def bli(
     _check_out(out)
     checked_criteria([criterion])
     test = read_lexicon(lexicon)
-    static = _static_pair(vectors_src, vectors_trg, mapping)
     if (corpus_src is None) != (corpus_trg is None):
         raise InputError("--corpus-src and --corpus-trg are needed both, or neither")
+    check_readable(*(corpus for corpus in (corpus_src, corpus_trg) if corpus is not None))
+    static = _static_pair(vectors_src, vectors_trg, mapping)
     if static is None and corpus_src is None:
         raise InputError("which words? give --vectors-src and --vectors-trg, or --corpus-src and --corpus-trg")
     given = static or (None, None)
@@ -258,6 +260,7 @@ def _static_sides(
     for option, paths in (("--vectors-src", src), ("--vectors-trg", trg), ("--mapping", mappings)):
         if len(paths) not in (0, len(names)):
             raise InputError(f"{len(paths)} {option} for {len(names)} pairs of files: give one a pair, or none")
+    check_readable(*(path for path in [*src, *trg] if path != Path("none")))
     sides = {}
     for i, name in enumerate(names):
         given = (paths[i] if paths else None for paths in (src, trg, mappings))
@@ -309,8 +312,5 @@ def _show(found: dict[str, Any], out: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print(markdown(tables_of(found)))
-    print()
-    print("\n\n".join(notes_of(found)))
-    if out is not None:
-        print(f"\n{out}: written")
+    parts = [markdown(tables_of(found)), *notes_of(found)] + ([f"{out}: written"] if out is not None else [])
+    print("\n".join(map(for_people, "\n\n".join(parts).split("\n"))))

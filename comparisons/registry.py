@@ -61,6 +61,7 @@ KNOWN = (
         "mbert-uncased", "google-bert/bert-base-multilingual-uncased", "bert", _bert(105_879), 167_356_416, 81_315_072,
         102, 105_879, False, _WIKI + " (102 languages), next sentence", "Apache-2.0",
         note="lower-cases and strips accents; its authors advise the cased one",
+        revision="7cbf9a625e29989f6b9c6c2fa68234c304f7e38f",
     ),
     EncoderFacts(
         "xlm-15", "FacebookAI/xlm-mlm-tlm-xnli15-1024", "xlm", _xlm(95_000, 12, 1024, 8, 15, True), 248_976_384,

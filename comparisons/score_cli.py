@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xlembed.errors import InputError
+from xlembed.errors import InputError, for_people
 from xlembed.languages import language_code
 from xlembed.options import AsJson, print_json
 
@@ -44,7 +44,7 @@ def score(
         print_json(asdict(scored))
     else:
         checked = "gold and texts, by their hash" if gold else None
-        print("\n".join(lines_of(scored, found[0].run.settings.get("checked", checked))))
+        print("\n".join(map(for_people, lines_of(scored, found[0].run.settings.get("checked", checked)))))
 
 
 def read_seeds(paths: Sequence[Path], said: Said, gold: Path | None, scheme: str = "iob2") -> list[PredictionSet]:

@@ -149,6 +149,22 @@ def test_vectors_neighbors_in_the_other_language(data, mapping):
     assert "s95" in [entry["word"] for entry in found], "the word itself counts in another language"
 
 
+def test_words_reach_a_terminal_told_and_programs_as_they_are(tmp_path):
+    """Control characters of a file from anybody: shown by their codes to people, kept in JSON and in files."""
+    words = ["haus", "a\x1b[2Jb", "c\rd", "e\u202ef", "می\u200cخواهم"]
+    write_vectors(tmp_path / "a.vec", WordVectors(words, np.eye(5, dtype=np.float32) + 1))
+    told = [r"a\x1b[2Jb", r"c\rd", r"e\u202ef", "می\u200cخواهم"]
+    shown = works("vectors", "neighbors", "a.vec", "haus", cwd=tmp_path)
+    assert shown == "".join(f"0.8750  {word}\n" for word in told)
+    assert f"first words    haus {' '.join(told)}\n" in works("vectors", "info", "a.vec", cwd=tmp_path)
+    found = json.loads(works("vectors", "neighbors", "a.vec", "haus", "--json", cwd=tmp_path))
+    assert [one["word"] for one in found] == words[1:]
+    shown = works("lexicon", "induce", "a.vec", "a.vec", "--out", "d\x1b[2J.txt", cwd=tmp_path)
+    assert shown.startswith(r"d\x1b[2J.txt: 5 pairs")
+    written = (tmp_path / "d\x1b[2J.txt").read_bytes().decode()
+    assert written == "".join(f"{word}\t{word}\n" for word in words)
+
+
 def test_align_with_a_lexicon(data, tmp_path):
     shown = works("align", "en.vec", "de.vec", "--lexicon", "train.txt", "--out", tmp_path / "m", cwd=data)
     assert shown.splitlines()[0].startswith("train.txt: 60 of 60 pairs covered")
@@ -331,6 +347,47 @@ def test_refused(data, name):
     assert told[0].startswith(f"xlembed: error: {message}")
     assert len(told) == 1 and done.stderr.endswith("\n")
     assert written_in(data) == before
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("vectors", "train", "corpus.txt", "no.txt", "--out", "OUT/a.bin"), "no.txt: no such file"),
+    (("vectors", "train", "corpus.txt", "--model", "glove", "--out", "OUT/a.bin"), "unknown model 'glove'"),
+    (("vectors", "train", "corpus.txt", "--out", "readme/a.bin"), "readme: is a file, a folder is needed"),
+    (("vectors", "neighbors", "en.vec", "s1", "--in", "de.vec", "--mapping", "no"), "no: holds no mapping.json"),
+    (("align", "en.vec", "de.vec", "--lexicon", "no.txt", "--out", "OUT/m"), "no.txt: no such file"),
+    (("hub", "en=en.vec", "de=de.vec", "--lexicon", "{lang}.txt", "--out", "OUT/m"), "de.txt: no such file"),
+    (("bli", "en.vec", "de.vec", "no.txt"), "no.txt: no such file"),
+    (("bli", "en.vec", "de.vec", "test.txt", "--mapping", "no"), "no: holds no mapping.json"),
+    (("isometry", "en.vec", "de.vec", "--lexicon", "no.txt"), "no.txt: no such file"),
+    (("similarity", "en.vec", "de.vec", "no.tsv"), "no.tsv: no such file"),
+    (("similarity", "en.vec", "de.vec", "test.txt", "--mapping", "no"), "test.txt:1: expected source word TAB"),
+    (("retrieve", "en.vec", "de.vec", "corpus.txt", "no.txt"), "no.txt: no such file"),
+    (("retrieve", "en.vec", "de.vec", "corpus.txt", "corpus.txt", "--mapping", "no"), "no: holds no mapping.json"),
+    (("lexicon", "induce", "en.vec", "de.vec", "--mapping", "no", "--out", "OUT/d"), "no: holds no mapping.json"),
+    (("probe", "bli", "test.txt", "--vectors-src", "en.vec", "--vectors-trg", "de.vec", "--corpus-src", "no.txt",
+      "--corpus-trg", "corpus.txt"), "no.txt: no such file"),
+    (("probe", "retrieval", "corpus.txt", "corpus.txt", "corpus.txt", "corpus.txt", "--vectors-src", "en.vec",
+      "--vectors-src", "no.vec", "--vectors-trg", "de.vec", "--vectors-trg", "de.vec"), "no.vec: no such file"),
+])  # fmt: skip
+def test_inputs_are_looked_at_before_a_need_is_told(data, arguments, message):
+    """Whoever is told of gigabytes first would make room for them, and only then learn of a wrong name."""
+    done = xlembed("--verbose", *arguments, cwd=data)
+    assert done.returncode == 2 and done.stderr.startswith(f"xlembed: error: {message}"), done.stderr
+
+
+STOPPED = """
+import signal
+from xlembed import cli, vectors
+signal.signal(signal.SIGINT, signal.default_int_handler)
+vectors.read_vectors = lambda *_: signal.raise_signal(signal.SIGINT)
+cli.main()
+"""
+
+
+def test_ctrl_c_is_told(data):
+    done = subprocess.run([sys.executable, "-c", STOPPED, "vectors", "info", "en.vec"], cwd=data, text=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True)  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "xlembed: stopped\n")
 
 
 def test_refused_output_leaves_the_old_file(data, tmp_path):

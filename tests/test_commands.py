@@ -231,3 +231,31 @@ def test_help_names_every_command():
                 "pretrain", "probe", "classic", "compare", "report", "score", "demo")  # fmt: skip
     for command in commands:
         assert command in shown
+
+
+STOPPED = """
+import signal
+from comparisons import executor
+from xlembed import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+executor.compute_here = lambda run, groups: signal.raise_signal(signal.SIGINT)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+@pytest.mark.parametrize("command", ["compare", "demo"])
+def test_ctrl_c_says_how_to_go_on_where_something_is_kept(folder, tmp_path, command, is_begun):
+    out, kept = tmp_path / "out", tmp_path / "out" / "predictions" / "kept.jsonl"
+    if is_begun:
+        kept.parent.mkdir(parents=True)
+        kept.write_text("kept")
+    (tmp_path / "e.toml").write_text(experiment_text(), encoding="utf-8")
+    given = ["e.toml", "--mirror", str(folder)] if command == "compare" else []
+    done = subprocess.run([sys.executable, "-c", STOPPED, command, *given, "--out", "out"], cwd=tmp_path, text=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True)  # fmt: skip
+    assert (done.returncode, done.stdout) == (130, "")
+    told = done.stderr.partition("to compute\n")[2].splitlines()
+    how = ["out: what is computed so far is kept; the same command goes on from there"]
+    assert told == [*(how if is_begun else []), "xlembed: stopped"]
+    assert kept.exists() == out.exists() == is_begun

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from xlembed.errors import InputError, at, require
+from xlembed.errors import InputError, at, for_people, printable, require
 
 
 def test_message_begins_with_file_and_line():
@@ -24,3 +24,26 @@ def test_a_module_that_fails_inside_is_not_called_missing(tmp_path, monkeypatch)
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
         require("broken_inside", "extra")
+
+
+HOSTILE = {
+    "a\x1b[2Jb": r"a\x1b[2Jb",  # clears a terminal
+    "a\rb": r"a\rb",  # writes over what was there
+    "a\nb": r"a\nb",
+    "a\x9bb": r"a\x9bb",  # what begins an escape in eight bits
+    "a\x7fb": r"a\x7fb",
+    "a\u202eb": r"a\u202eb",  # turns the direction
+    "a\u2066b": r"a\u2066b",
+    "a\udcffb": r"a\udcffb",  # half of a character: printing it would fail
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_that_a_terminal_obeys_reaches_it(text):
+    assert for_people(text) == printable(text) == HOSTILE[text]
+
+
+def test_results_are_whole_and_spelled_as_they_are():
+    words = ["haus", "Straße", "e\u0301te\u0301", "می\u200cخواهم", "क्\u200dष", "👩\u200d🚀", "שלום", "x" * 5000]
+    assert [for_people(word) for word in words] == words
+    assert printable("می\u200cخواهم") == "می\\u200cخواهم" and len(printable("x" * 5000)) < 2000

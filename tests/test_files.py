@@ -4,16 +4,19 @@ import gzip
 import hashlib
 import lzma
 import os
+import tempfile
 
 import pytest
 
 from xlembed.errors import InputError
 from xlembed.files import (
+    check_readable,
     numbered_lines,
     open_binary,
     read_json,
     replacing,
     sha256_of,
+    temporary_folder,
     write_json,
     write_text,
 )
@@ -173,3 +176,59 @@ def test_places_that_cannot_be_written(tmp_path):
         with pytest.raises(InputError, match=message), replacing(place):
             pass
     assert os.listdir(tmp_path) == ["file"]
+
+
+# ---- temporary files
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Where temporary files are made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def left_by_a_killed_process(place):
+    (place / ".xlembed.dead0000.part").mkdir()
+    return written(place / ".xlembed.dead0000.part" / "corpus.txt", b"a b")
+
+
+def test_a_temporary_folder_goes_with_all_in_it_and_takes_what_was_left(place):
+    left_by_a_killed_process(place)
+    others = ["xlembed-notes", ".xlembed", ".other.dead0000.part"]
+    for name in others:
+        (place / name).mkdir()
+    with temporary_folder() as folder, temporary_folder() as second:
+        written(folder / "a", b"")
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert sorted(os.listdir(place)) == sorted([*others, folder.name, second.name])
+    assert sorted(os.listdir(place)) == sorted(others)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users")
+def test_what_others_left_stays(place, monkeypatch):
+    """A killed process's folder of another user (root could remove it), and links and pipes that carry the name."""
+    path = left_by_a_killed_process(place)
+    (place / "mine").mkdir()
+    written(place / "mine" / "a", b"")
+    os.symlink(place / "mine", place / ".xlembed.link0000.part")
+    os.mkfifo(place / ".xlembed.pipe0000.part")  # opening it would wait for ever
+    written(place / ".xlembed.file0000.part", b"")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+        with temporary_folder():
+            assert path.is_file()
+    with temporary_folder():
+        assert not path.exists()
+    assert sorted(os.listdir(place)) == [".xlembed.file0000.part", ".xlembed.link0000.part", ".xlembed.pipe0000.part",
+                                         "mine"]  # fmt: skip
+    assert os.listdir(place / "mine") == ["a"]
+
+
+def test_check_readable(tmp_path):
+    path = written(tmp_path / "a.txt", b"")
+    check_readable(path, path)
+    with pytest.raises(InputError, match=r"b\.txt: no such file"):
+        check_readable(path, tmp_path / "b.txt")
+    with pytest.raises(InputError, match="is a folder, a file is needed"):
+        check_readable(tmp_path)

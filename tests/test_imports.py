@@ -106,6 +106,34 @@ def test_the_whole_program_starts_without_anything_heavy():
     assert loaded & HEAVY == set()
 
 
+LISTED = {
+    "encoders": (["encoders"], "mbert", "what is at hand is not looked for: encoders need pip install "
+                                        "'xlembed[contextual]'\n"),
+    "encoders in JSON": (["encoders", "--json"], '"at_hand": null', "what is at hand is not looked for"),
+    "one encoder": (["encoders", "mbert"], "177,853,440", "what is at hand is not looked for"),
+    "data": (["data", "list"], "xnli", "files in the user's cache are not looked for: give --data DIR, or pip install "
+                                       "'xlembed[data]'\n"),
+    "data in a folder": (["data", "list", "--data", "."], "xnli", ""),
+    "data in JSON": (["data", "list", "--json", "--data", "."], '"here": null', ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_what_there_is_is_listed_without_any_extra(name, tmp_path):
+    arguments, shown, said = LISTED[name]
+    code = (
+        "import sys\n"
+        f"sys.modules |= dict.fromkeys({sorted(HEAVY)!r})  # None: not to be found\n"
+        "from xlembed.cli import main; main()"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("XLEMBED")}
+    done = subprocess.run([sys.executable, "-c", code, *arguments], env=environment | {"PYTHONPATH": str(ROOT)},
+                          cwd=tmp_path, capture_output=True, encoding="utf-8")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout
+    assert done.stderr.startswith(said) and (said or done.stderr == "")
+
+
 def test_import_needs_numpy_alone():
     code = (
         "import sys, xlembed, xlembed.vectors, xlembed.bli\n"

@@ -86,6 +86,19 @@ def test_bli_on_several_lexicons(folder, hub):
     assert told.index("one.txt") < told.index("40 of 40") < told.index("two.txt") < told.index("20 of 20")
 
 
+def test_names_that_a_terminal_would_obey(folder, tmp_path):
+    words = "".join(f"en{k} en{k}\n" for k in range(20))
+    names = ["one\x1b[2J.txt", "two\r.txt"]
+    for name in names:
+        (tmp_path / name).write_text(words, encoding="utf-8")
+    vectors = (folder / "en.vec", folder / "en.vec")
+    told = works("align", *vectors, "--lexicon", names[0], "--out", "m\x1b", cwd=tmp_path)
+    assert told.startswith("one\\x1b[2J.txt: 20 of 20 pairs covered") and told.endswith("m\\x1b: mapping written\n")
+    told = works("bli", *vectors, *names, "--against", "m\x1b", cwd=tmp_path)
+    assert told.startswith("one\\x1b[2J.txt\n") and "\n\ntwo\\r.txt\n" in told and "that of m\\x1b, on" in told
+    assert all(char.isprintable() or char == "\n" for char in told)
+
+
 @pytest.mark.parametrize("is_related", [True, False])
 def test_a_mapping_without_a_lexicon_says_when_it_failed(tmp_path, is_related):
     pair = hidden(300, 15, noise=0.05)

@@ -121,3 +121,9 @@ def test_a_file_that_is_no_probe(tmp_path):
         (tmp_path / "x.json").write_text(text)
         with pytest.raises(InputError, match=says):
             read_probe(tmp_path / "x.json")
+
+
+def test_an_encoder_whose_name_a_terminal_would_obey(folder):
+    (folder / "tiny\x1b[2J").symlink_to("tiny")
+    shown = works("probe", "vocabulary", "en=en.txt", "de=de.txt", "--encoder", "tiny\x1b[2J", cwd=folder)
+    assert r"tiny\x1b[2J" in shown and all(char.isprintable() or char == "\n" for char in shown)

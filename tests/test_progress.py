@@ -34,8 +34,8 @@ def test_bar_on_a_terminal(capsys, monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with progress.progress("training", 2) as advance:
-        advance(2, "loss 0.5")
-    assert "training loss 0.5" in terminal.getvalue() and "2/2" in terminal.getvalue()
+        advance(2, "loss 0.5 [red]\x1b[2J")
+    assert "training loss 0.5 [red]\\x1b[2J" in terminal.getvalue() and "2/2" in terminal.getvalue()
     assert capsys.readouterr().out == ""
 
 

@@ -56,7 +56,8 @@ def test_at_hand_is_the_cache_or_the_packages(monkeypatch):
 
 def test_revisions_are_commits():
     assert all(facts.revision == "" or re.fullmatch("[0-9a-f]{40}", facts.revision) for facts in KNOWN)
-    assert sum(facts.revision != "" for facts in KNOWN) >= 8
+    assert sum(facts.revision != "" for facts in KNOWN) >= 9
+    assert facts_of("mbert-uncased").revision
 
 
 def test_the_command_lists_all_and_tells_one(capsys):

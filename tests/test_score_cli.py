@@ -180,3 +180,13 @@ def test_bad_options(own):
             scored(path, *arguments)
     with pytest.raises(InputError, match="none.jsonl: no such file"):
         scored("none.jsonl")
+
+
+def test_a_system_whose_name_a_terminal_would_obey(tmp_path):
+    items = read_items("ner", NER_GOLD, "de")
+    run = RunSettings("ner", "ner", "mine\x1b[2J", "de", "test")
+    write_predictions(tmp_path / "p.jsonl", make_predictions(run, items, [list(item.tags) for item in items]))
+    output = scored(tmp_path / "p.jsonl")
+    assert output.startswith("mine\\x1b[2J on ner de test: ")
+    assert all(char.isprintable() or char == "\n" for char in output)
+    assert json.loads(scored(tmp_path / "p.jsonl", "--json"))["system"] == "mine\x1b[2J"

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from xlembed.bli import evaluate_many
 from xlembed.cluster import connect
@@ -19,7 +24,7 @@ from xlembed.retrieval import CRITERIA
 from xlembed.search import cluster
 from xlembed.search.base import BACKENDS, backend, chosen, using
 from xlembed.search.cluster import ClusterSearch
-from xlembed.vectors import WordVectors
+from xlembed.vectors import WordVectors, write_vectors
 
 pytest.importorskip("distributed")
 
@@ -90,7 +95,7 @@ def test_rows_travel_where_workers_do_not_see_the_folder(client, monkeypatch):
     with ClusterSearch(client, block_rows=100) as search:
         assert not search._is_shared
         found = search.topk_both(src, trg, 5)
-        assert not list(os.scandir(search._folder.name))[1:]  # the token alone
+        assert not list(os.scandir(search._folder))[1:]  # the token alone
     for one, expected in zip(found, backend().topk_both(src, trg, 5), strict=True):
         assert_same(one, expected)
 
@@ -105,9 +110,46 @@ def test_a_matrix_is_placed_once_and_the_folder_removed(client):
         search.topk_both(src, trg, 5)
         search.topk_both(src, trg, 1)
         search.logsumexp(trg, src, 30.0)
-        folder = search._folder.name
+        folder = search._folder
         assert sorted(name for name in os.listdir(folder) if name.endswith(".npy")) == ["0.npy", "1.npy"]
     assert not os.path.exists(folder)
+
+
+PROGRAM = """
+import sys
+from xlembed import cli
+from xlembed.search import cluster
+place = cluster.ClusterSearch._blocks
+def and_wait(search, matrix):
+    place(search, matrix)
+    print(search._folder, flush=True)
+    sys.stdin.read()
+cluster.ClusterSearch._blocks = and_wait
+cli.main()
+"""
+
+
+def test_what_a_killed_program_left_is_removed_by_the_next(client, tmp_path, monkeypatch):
+    """The folder of one that lives stays."""
+    write_vectors(tmp_path / "a.vec", WordVectors(list("abc"), np.eye(3, dtype=np.float32)))
+    place = tmp_path / "tmp"
+    place.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(place)}
+    command = [sys.executable, "-c", PROGRAM, "lexicon", "induce", "a.vec", "a.vec", "--out", "d.txt", "--workers", "1"]
+    started = [subprocess.Popen(command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                text=True) for _ in range(2)]  # fmt: skip
+    killed, living = (Path(one.stdout.readline().strip()) for one in started)
+    try:
+        started[0].kill()
+        started[0].communicate()
+        assert (killed / "0.npy").is_file() and (living / "0.npy").is_file()
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        with ClusterSearch(client) as search:
+            assert search._folder.parent == place and search._is_shared
+            assert not killed.exists() and (living / "0.npy").is_file()
+    finally:
+        started[1].kill()
+        started[1].communicate()
 
 
 def test_nothing_to_search(client):

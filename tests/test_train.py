@@ -5,6 +5,7 @@ import dataclasses
 import gzip
 import lzma
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -71,6 +72,16 @@ def test_at_most_so_many_tokens_of_each_file(tmp_path, max_tokens, lines):
 
 
 # ---- training
+
+
+def test_what_a_killed_training_left_is_removed(corpus, tmp_path, monkeypatch):
+    pytest.importorskip("fasttext")
+    place = tmp_path / "tmp"
+    (place / ".xlembed.dead0000.part").mkdir(parents=True)
+    (place / ".xlembed.dead0000.part" / "corpus.txt").write_text("a b")
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    train([corpus], SMALL)
+    assert list(place.iterdir()) == []
 
 
 def test_one_thread_is_repeatable_to_the_bit(corpus):

@@ -111,6 +111,9 @@ def check_commands(program: Path, pocket: Path, work: Path) -> None:
     scored = run(program, "bli", en, de, test, "--mapping", "en-de", cwd=work)
     need(scored.returncode == 0 and P1 in scored.stdout, f"bli: {scored.stdout}{scored.stderr}")
     print(scored.stdout, end="")
+    for listing in (["encoders"], ["data", "list"]):
+        listed = run(program, *listing, cwd=work)
+        need(listed.returncode == 0, f"{' '.join(listing)}: {listed.stderr}")
     for command, told in REFUSED:
         done = run(program, *command, cwd=work)
         is_told = done.returncode == 2 and told in done.stderr

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from xlembed import __version__
-from xlembed.errors import InputError
+from xlembed.errors import InputError, for_people
 from xlembed.languages import language_code
 from xlembed.mapping_cli import register as register_mapping
 from xlembed.options import AsJson, TopN, print_json
@@ -28,6 +28,7 @@ app = typer.Typer(
 vectors_app = typer.Typer(help="Read, convert, search and train word vectors.", no_args_is_help=True)
 app.add_typer(vectors_app, name="vectors")
 
+_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 _CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]  # ClickException: typer 0.29 has a click of its own
 
 VectorsFile = Annotated[Path, typer.Argument(help=".vec, .vec.gz, .bin, .safetensors or .kv")]
@@ -39,6 +40,8 @@ def main() -> None:
     try:
         _add_commands()
         status = app(prog_name="xlembed", standalone_mode=False) or 0
+        if status == _INTERRUPTED:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt
         sys.stdout.flush()  # a full disk behind `>` is found out here, not after the last chance to say so
         sys.exit(status)
     except _CLICK_ERROR as err:  # an unknown option, a missing argument
@@ -50,7 +53,7 @@ def main() -> None:
         _refuse(str(err))
     except (typer.Abort, KeyboardInterrupt):
         print("xlembed: stopped", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
         _close_output()
         sys.exit(141)  # as a program that SIGPIPE ends
@@ -131,7 +134,8 @@ def vectors_info(file: VectorsFile, n: TopN = None, as_json: AsJson = False) -> 
         print_json(facts)
         return
     for name, value in facts.items():
-        print(f"{name.replace('_', ' '):14} {' '.join(value) if isinstance(value, list) else value}")
+        told = " ".join(value) if isinstance(value, list) else value
+        print(for_people(f"{name.replace('_', ' '):14} {told}"))
 
 
 @vectors_app.command("convert")
@@ -157,7 +161,7 @@ def vectors_convert(
     with scratch_folder(out) as folder:
         vectors = normalize(read_vectors(file, n, folder / "matrix"), wanted)
         write_vectors(out, vectors, dtype)
-    print(f"{out}: {len(vectors)} words, dim {vectors.dim}")
+    print(for_people(f"{out}: {len(vectors)} words, dim {vectors.dim}"))
 
 
 @vectors_app.command("neighbors")
@@ -180,14 +184,14 @@ def vectors_neighbors(
 
     if (other is None) != (mapping is None):
         raise InputError("--in and --mapping go together: target vectors, and the mapping into their space")
+    fitted = None if mapping is None else load_mapping(mapping)
     if other is None:
         tell_of_files([file], n, of_neighbors)
     else:
         tell_of_files([file, other], n, lambda src, trg: of_one_space(src, trg, True))
     source = read_vectors(file, n)
     target = source
-    if other is not None and mapping is not None:
-        fitted = load_mapping(mapping)
+    if other is not None and fitted is not None:
         source, target = fitted.map_src(source), fitted.map_trg(read_vectors(other, n))
     vector = source.vector(word)
     if vector is None:
@@ -200,7 +204,7 @@ def vectors_neighbors(
         print_json([{"word": name, "cosine": round(score, 6)} for name, score in pairs])
         return
     for name, score in pairs:
-        print(f"{score:.4f}  {name}")
+        print(for_people(f"{score:.4f}  {name}"))
 
 
 @vectors_app.command("train")
@@ -237,9 +241,9 @@ def vectors_train(
     dtype: Annotated[str, typer.Option(help="For .safetensors: float32, float16 or int8.")] = "float32",
 ) -> None:
     """Train fastText vectors on running text."""
-    from xlembed.files import check_place
+    from xlembed.files import check_place, check_readable
     from xlembed.needs import of_training, tell
-    from xlembed.train import TrainSettings, train
+    from xlembed.train import TrainSettings, check_settings, train
     from xlembed.vec_bin import from_fasttext, write_fasttext
     from xlembed.vectors import check_writable, write_vectors
 
@@ -247,9 +251,11 @@ def vectors_train(
     keeps_model = out.suffix.lower() == ".bin"
     if keeps_model and n is not None:
         raise InputError("--n is for .vec and .safetensors: a .bin keeps the whole model")
-    tell(of_training(dim, bucket, maxn), "lower --bucket or --dim")
     settings = TrainSettings(model, dim, epoch, min_count, minn, maxn, neg, t, lr, ws, bucket, thread)
+    check_settings(settings)
+    check_readable(*corpora)
     check_place(out)
+    tell(of_training(dim, bucket, maxn), "lower --bucket or --dim")
     trained = train(corpora, settings, lang, not keep_case, max_tokens)
     vectors = from_fasttext(trained, n)
     if keeps_model:
@@ -257,4 +263,4 @@ def vectors_train(
     else:
         write_vectors(out, vectors, dtype)
     note = ", with subwords" if keeps_model and maxn else ""
-    print(f"{out}: {len(vectors)} words, dim {dim}{note}")
+    print(for_people(f"{out}: {len(vectors)} words, dim {dim}{note}"))

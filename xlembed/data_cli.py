@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from xlembed.download import TIMEOUT
-from xlembed.errors import InputError
+from xlembed.errors import InputError, for_people
 from xlembed.fetch import data_folder, fetch, mirror_folder, package_file, verify
 from xlembed.manifest import DataFile, read_manifest, select
 from xlembed.options import AsJson, print_json
+from xlembed.progress import say
 
 app = typer.Typer(help="Public data files: what there is, fetch it, check it.", no_args_is_help=True)
 
@@ -36,7 +38,11 @@ def list_files(
     as_json: AsJson = False,
 ) -> None:
     """The files of the manifest: size, licence, source, and where each is already."""
-    places = [*([mirror_folder(mirror)] if mirror is not None else []), data_folder(data)]
+    places = [] if mirror is None else [mirror_folder(mirror)]
+    if data is not None or find_spec("pooch") is not None:
+        places.append(data_folder(data))
+    else:
+        say("files in the user's cache are not looked for: give --data DIR, or pip install 'xlembed[data]'")
     chosen = select(read_manifest(), names or (), used_by)
     found = [(file, _where(file, places)) for file in chosen]
     if as_json:
@@ -45,7 +51,7 @@ def list_files(
     width = max(len(file.name) for file in chosen)
     for file, path in found:
         here, licence, source = "here" if path else "-", file.licence or "-", file.source or "-"
-        print(f"{file.name:{width}}  {_size(file.n_bytes):>8}  {here:4}  {licence:22}  {source}")
+        print(for_people(f"{file.name:{width}}  {_size(file.n_bytes):>8}  {here:4}  {licence:22}  {source}"))
 
 
 @app.command("fetch")
@@ -73,7 +79,7 @@ def fetch_files(
     else:
         for result in results:
             if result.state != "failed":
-                print(f"{result.state:10}  {result.path}")
+                print(for_people(f"{result.state:10}  {result.path}"))
     _raise_failures([result.error for result in results if result.error is not None], len(results))
 
 
@@ -92,9 +98,9 @@ def verify_files(
         print_json([asdict(result) for result in results])
     else:
         for result in results:
-            print(f"{result.state:16}  {result.name}{f': {result.detail}' if result.detail else ''}")
+            print(for_people(f"{result.state:16}  {result.name}{f': {result.detail}' if result.detail else ''}"))
         counts = Counter(result.state for result in results)
-        print(f"{folder}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+        print(for_people(f"{folder}: " + ", ".join(f"{n} {state}" for state, n in counts.items())))
     wrong = [f"{result.name} {result.detail}" for result in results if result.state == "wrong"]
     if wrong:
         raise InputError(

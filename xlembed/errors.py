@@ -11,6 +11,7 @@ from os import PathLike
 from types import ModuleType
 
 _LONGEST = 2000  # characters of a message
+_JOINERS = "\u200c\u200d"  # zero-width non-joiner and joiner
 
 
 class InputError(ValueError):
@@ -24,12 +25,25 @@ class InputError(ValueError):
 
 
 def printable(text: str) -> str:
-    """A text on one line, every character of it to be seen; the middle of a very long one is left out."""
+    """A message on one line, every character of it to be seen; the middle of a very long one is left out."""
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST * 3 // 4]} ... {text[-_LONGEST // 5 :]}"
+    return _told(text)
+
+
+def for_people(text: str) -> str:
+    """A line of results as people are to read it: whole, and what a terminal would obey or not show told by its code.
+
+    Zero-width joiners stay as they are: Persian, Indic scripts and emoji are spelled with them. What programs read
+    (files, JSON, tab-separated lines) is not to go through here.
+    """
+    return _told(text, _JOINERS)
+
+
+def _told(text: str, kept: str = "") -> str:
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+    return "".join(char if char.isprintable() or char in kept else _escaped(char) for char in text)
 
 
 def _escaped(char: str) -> str:

@@ -8,6 +8,7 @@ import json
 import lzma
 import os
 import shutil
+import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -25,6 +26,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _SCRATCH = ".part"
+_TEMPORARY = "xlembed"  # how folders for temporary files are named, between dots
 BAD_STREAM = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, MemoryError)  # of xz: a dictionary of gigabytes
 LINE_LIMIT = 1 << 24  # bytes; a compressed file of kilobytes can hold one line of gigabytes
 JSON_LIMIT = 1 << 28  # bytes
@@ -119,6 +121,12 @@ def replacing_together(*paths: str | Path) -> Iterator[list[Path]]:
             raise cannot_write(wanted[0], err) from None
 
 
+def check_readable(*paths: str | Path) -> None:
+    """Raise InputError where a file is missing, a folder or closed to this user: before anything else is said."""
+    for path in paths:
+        open_binary(path).close()
+
+
 @contextmanager
 def scratch_folder(path: str | Path) -> Iterator[Path]:
     """Yield a new hidden folder beside `path`, in which it is made; it vanishes with all that is in it.
@@ -143,6 +151,16 @@ def scratch_folder(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a new folder where the system has its temporary files (TMPDIR); it vanishes with all that is in it.
+
+    As beside an output, what killed processes of this user left there is removed first.
+    """
+    with scratch_folder(Path(tempfile.gettempdir()) / _TEMPORARY) as folder:
+        yield folder
+
+
+@contextmanager
 def _parents(path: Path) -> Iterator[None]:
     """Within it the folders above `path` may be made; of those that were not there the empty ones go at the end."""
     new = [folder for folder in path.parents if not os.path.exists(folder)]
@@ -161,15 +179,23 @@ def check_place(path: str | Path) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove scratch folders for `path` that nobody holds. Without locks all are left."""
+    """Remove scratch folders for `path`, of this user, that nobody holds. Without locks all are left."""
     prefix = f".{path.name}."
     for name in os.listdir(path.parent):
         if name.startswith(prefix) and name.endswith(_SCRATCH):
             with suppress(OSError):
+                if not _is_own_folder(path.parent / name):
+                    continue
                 handle, is_held = hold(path.parent / name)
                 if is_held:
                     shutil.rmtree(path.parent / name, ignore_errors=True)
                 os.close(handle)
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Whether it is a folder of this user, and no link to one: root could take those of others as well."""
+    found = os.lstat(path)
+    return stat.S_ISDIR(found.st_mode) and (fcntl is None or found.st_uid == os.geteuid())
 
 
 def _held_folder(path: Path) -> tuple[Path, int | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xlembed.cluster import Scheduler, Workers
-from xlembed.errors import InputError
+from xlembed.errors import InputError, for_people
 from xlembed.languages import language_code
 from xlembed.options import AsJson, TopN, named_values, print_json
 from xlembed.progress import say
@@ -28,6 +28,7 @@ Pair = Annotated[str | None, typer.Option(help="With a hub's folder: source and 
 Retrieval = Annotated[str, typer.Option(help="csls, nn or isf (inverted softmax).")]
 Code = Annotated[str | None, typer.Option(help="ISO 639 code, for the tokeniser.", callback=language_code)]
 
+_NAMED_SEEDS = ("none", "identical", "numerals", "cognates")  # all else is a file
 lexicon_app = typer.Typer(help="Bilingual dictionaries from mapped vectors.", no_args_is_help=True)
 
 
@@ -69,6 +70,7 @@ def align(
     """Map source vectors onto target vectors and save the mapping."""
     from xlembed.alignment.base import save_mapping
     from xlembed.alignment.methods import fit_method, method_of, read_settings
+    from xlembed.lexicon import read_lexicon
     from xlembed.needs import n_pairs_of, of_aligning, tell_of_files
     from xlembed.vectors import read_vectors
 
@@ -79,9 +81,11 @@ def align(
     if wanted.lexicon == "none" and lexicon not in (None, "none"):
         raise InputError(f"method {method} uses no lexicon: leave --lexicon out")
     read_settings(method, wanted.load()[1], options)  # before files are read
+    seed = read_lexicon(lexicon) if lexicon and lexicon not in _NAMED_SEEDS else None
     tell_of_files([src, trg], n, lambda one, other: of_aligning(one, other, n_pairs_of(lexicon, one, other)))
     src_vectors, trg_vectors = read_vectors(src, n), read_vectors(trg, n)
-    seed = None if wanted.lexicon == "none" else seed_lexicon(lexicon or "identical", src_vectors, trg_vectors)
+    if seed is None and wanted.lexicon != "none":
+        seed = _named_seed(lexicon or "identical", src_vectors, trg_vectors)
     mapping = fit_method(method, src_vectors, trg_vectors, seed, options)
     save_mapping(out, mapping)
     if mapping.about.get("collapsed"):
@@ -92,29 +96,27 @@ def align(
         return
     if seed is not None:
         _tell_coverage(seed, src_vectors, trg_vectors)
-    print(f"{out}: mapping written")
+    print(for_people(f"{out}: mapping written"))
 
 
-def seed_lexicon(name: str, src: WordVectors, trg: WordVectors) -> Lexicon | None:
-    """A seed by name (identical, numerals, cognates, none), else the lexicon file of that name."""
-    from xlembed.lexicon import identical_strings, read_lexicon
+def _named_seed(name: str, src: WordVectors, trg: WordVectors) -> Lexicon | None:
+    """The seed identical, numerals, cognates or none."""
+    from xlembed.lexicon import identical_strings
 
     if name == "none":
         return None
     if name == "identical":
         return identical_strings(src, trg)
-    if name in ("numerals", "cognates"):
-        from xlembed.seeds import seed
+    from xlembed.seeds import seed
 
-        return seed(name, src, trg)
-    return read_lexicon(name)
+    return seed(name, src, trg)
 
 
 def _tell_coverage(seed: Lexicon, src: WordVectors, trg: WordVectors) -> None:
     from xlembed.lexicon import cover
 
     covered = cover(seed, src, trg)
-    print(f"{seed.name}: {covered.describe()}")
+    print(for_people(f"{seed.name}: {covered.describe()}"))
     if len(covered.rows) < src.dim:
         print(f"note: {len(covered.rows)} pairs are fewer than dim {src.dim}: expect a poor mapping")
 
@@ -151,7 +153,7 @@ def hub(
         return
     for lang, covered in found.about["covered"].items():
         print(f"{pivot}-{lang}: {covered:,} of {len(lexicons[lang]):,} pairs covered")
-    print(f"{out}: mappings of {', '.join(found.weights)} written ({found.about['rounds']} rounds)")
+    print(for_people(f"{out}: mappings of {', '.join(found.weights)} written ({found.about['rounds']} rounds)"))
 
 
 def _options_of_languages(given: list[str]) -> dict[str, str]:
@@ -167,15 +169,14 @@ def _options_of_languages(given: list[str]) -> dict[str, str]:
 
 
 def mapped(
-    src: Path, trg: Path, mapping: Path | None, pair: str | None, n: int | None, tells: bool = True
+    src: Path, trg: Path, mapping: Path | None, pair: str | None, n: int | None
 ) -> tuple[WordVectors, WordVectors]:
     """Vectors of both sides, read and brought into one space."""
     from xlembed.needs import of_one_space, tell_of_files
     from xlembed.vectors import read_vectors
 
-    if tells:
-        tell_of_files([src, trg], n, lambda one, other: of_one_space(one, other, mapping is not None))
     fitted = _fitted(mapping, pair)
+    tell_of_files([src, trg], n, lambda one, other: of_one_space(one, other, mapping is not None))
     return _in_one_space(read_vectors(src, n), read_vectors(trg, n), fitted)
 
 
@@ -263,7 +264,7 @@ def bli(
         return
     for place, test in enumerate(tests):
         if len(tests) > 1:
-            print(f"{place and chr(10) or ''}{test.name}")
+            print(("\n" if place else "") + for_people(test.name))
         for direction in directions[place :: len(tests)]:
             if both:
                 print(f"{direction.direction}:")
@@ -314,7 +315,8 @@ def _print_group(name: str, scores: dict[str, BLIScores | None]) -> None:
 
 def _print_comparison(found: dict[str, Any], against: Path) -> None:
     ends = found["interval"]
-    print(f"\nP@1 minus that of {against}, on the {found['n_words']} words that both cover: {found['difference']:+.2f} "
+    other, n_words = for_people(str(against)), found["n_words"]
+    print(f"\nP@1 minus that of {other}, on the {n_words} words that both cover: {found['difference']:+.2f} "
           f"[{ends['low']:+.2f}, {ends['high']:+.2f}], {found['n_better']} words better, {found['n_worse']} worse, "
           f"p = {found['p_value']:.4f} (paired permutation test)")  # fmt: skip
 
@@ -350,7 +352,7 @@ def isometry(
         f"relational similarity, {found.n_pairs} pairs of {found.lexicon} (1 is best)": found.relational_similarity,
     }
     for name, value in rows.items():
-        print(f"{'-' if value is None else format(value, '.4f'):>12}  {name}")
+        print(for_people(f"{'-' if value is None else format(value, '.4f'):>12}  {name}"))
 
 
 def similarity(
@@ -366,7 +368,8 @@ def similarity(
     """Word similarity across languages: do cosines agree with people's judgements?"""
     from xlembed.similarity import evaluate, read_similarity
 
-    found = evaluate(*mapped(src, trg, mapping, pair, n), read_similarity(data, gold))
+    pairs = read_similarity(data, gold)
+    found = evaluate(*mapped(src, trg, mapping, pair, n), pairs)
     if as_json:
         print_json(found.as_json())
         return
@@ -425,10 +428,12 @@ def lexicon_induce(
     from xlembed.induction import induce
     from xlembed.normalize import unit
     from xlembed.search.cluster import over_workers
+    from xlembed.vectors import read_vectors
 
+    fitted = _fitted(mapping, pair)
     _tell_of_search(src, trg, n, mapping is not None, retrieval, scheduler or workers)
     with over_workers(scheduler, workers):
-        spaces = mapped(src, trg, mapping, pair, n, tells=False)
+        spaces = _in_one_space(read_vectors(src, n), read_vectors(trg, n), fitted)
         src_vectors, trg_vectors = (vectors.transformed(unit) for vectors in spaces)
         del spaces  # what unit rows were made of, as large again
         found = induce(src_vectors.matrix, trg_vectors.matrix, direction, retrieval)
@@ -438,4 +443,4 @@ def lexicon_induce(
             words = f"{src_vectors.words[src_row]}\t{trg_vectors.words[trg_row]}"
             lines.setdefault(words, f"\t{score:.4f}" if scores else "")
     write_text(out, "".join(f"{words}{score}\n" for words, score in lines.items()))
-    print(f"{out}: {len(lines):,} pairs ({direction}, {retrieval})")
+    print(for_people(f"{out}: {len(lines):,} pairs ({direction}, {retrieval})"))

@@ -11,12 +11,14 @@ import typer
 from xlembed.errors import InputError
 
 TopN = Annotated[int | None, typer.Option("--n", "-n", help="Read the n most frequent words alone.", min=1)]
+_KEPT = "\n\u200c\u200d"  # line ends; zero-width joiners, which some scripts are spelled with
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    """One JSON document on standard output; what a terminal would obey or not show is escaped, as JSON may."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    print("".join(char if char.isprintable() or char in _KEPT else json.dumps(char)[1:-1] for char in text))
 
 
 def named_values(given: list[str]) -> dict[str, str]:

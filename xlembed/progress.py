@@ -44,12 +44,13 @@ def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
 
 def _bar(what: str, total: int) -> Iterator[Callable[..., None]]:
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda n=1, note="": bar.update(task, advance=n, description=f"{what} {note}".rstrip())
+        task = bar.add_task(escape(printable(what)), total=total)
+        yield lambda n=1, note="": bar.update(task, advance=n, description=escape(printable(f"{what} {note}".rstrip())))
 
 
 def _lines(what: str, total: int) -> Iterator[Callable[..., None]]:

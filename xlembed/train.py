@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xlembed.errors import InputError, require
-from xlembed.files import numbered_lines
+from xlembed.files import numbered_lines, temporary_folder
 from xlembed.os_faults import writing
 from xlembed.tokenize import tokenize
 
@@ -76,9 +75,9 @@ def train(
     frequent enough.
     """
     fasttext = require("fasttext", "fasttext")
-    _check(settings)
-    with tempfile.TemporaryDirectory(prefix="xlembed-") as folder:
-        corpus = Path(folder) / "corpus.txt"
+    check_settings(settings)
+    with temporary_folder() as folder:
+        corpus = folder / "corpus.txt"
         counts: Counter[str] = Counter()
         with writing(corpus), open(corpus, "w", encoding="utf-8", newline="\n") as out:
             for line in corpus_lines(paths, lang, lowercase, max_tokens):
@@ -130,7 +129,8 @@ def zeroed_memory() -> Iterator[None]:
 _FASTTEXT_NAMES = {"min_count": "minCount"}
 
 
-def _check(settings: TrainSettings) -> None:
+def check_settings(settings: TrainSettings) -> None:
+    """Raise InputError for settings that fastText cannot train with."""
     if settings.model not in ("skipgram", "cbow"):
         raise InputError(f"unknown model {settings.model!r}: choose skipgram or cbow")
     for name in ("dim", "epoch", "min_count", "neg", "ws", "bucket", "thread"):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xlembed.errors import at, require
+from xlembed.errors import at, for_people, require
 from xlembed.options import AsJson, print_json
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; a second run goes on where this stopped.")]
@@ -92,4 +92,4 @@ def _run(
         return
     print(markdown(rows))
     for path in [*paths, out / f"{name}.png"]:
-        print(path)
+        print(for_people(str(path)))

@@ -10,10 +10,9 @@ from __future__ import annotations
 import itertools
 import math
 import secrets
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ import numpy as np
 
 from xlembed.cluster import connect
 from xlembed.errors import InputError, require
+from xlembed.files import temporary_folder
 from xlembed.progress import progress
 from xlembed.search import numpy_search
 from xlembed.search.base import Neighbors, backend, chosen, using
@@ -86,13 +86,15 @@ class ClusterSearch:
         self._placed: list[tuple[weakref.ref[Any], list[_Block]]] = []
 
     def __enter__(self) -> ClusterSearch:
-        self._folder = tempfile.TemporaryDirectory(prefix="xlembed-")
-        self._is_shared = self._workers_see_folder()
+        with ExitStack() as stack:  # asking the workers can fail
+            self._folder = stack.enter_context(temporary_folder())
+            self._is_shared = self._workers_see_folder()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._placed.clear()
-        self._folder.cleanup()
+        self._stack.close()
 
     # ---- what a backend offers
 
@@ -156,7 +158,7 @@ class ClusterSearch:
         step = self.block_rows or block_rows_for(len(matrix), self.n_slots)
         bounds = [(start, min(start + step, len(matrix))) for start in range(0, len(matrix), step)]
         if self._is_shared:
-            path = Path(self._folder.name) / f"{len(self._placed)}.npy"
+            path = self._folder / f"{len(self._placed)}.npy"
             np.save(path, np.asarray(matrix, dtype=np.float32))
             blocks = [_Block(*pair, path=path) for pair in bounds]
         else:  # a task that holds its result: when its worker is lost, the scheduler has it again, unlike `scatter`
@@ -166,7 +168,7 @@ class ClusterSearch:
         return blocks
 
     def _workers_see_folder(self) -> bool:
-        token = Path(self._folder.name) / secrets.token_hex(8)  # no other machine's folder has this
+        token = self._folder / secrets.token_hex(8)  # no other machine's folder has this
         token.touch()
         return all(self.client.run(_is_file, str(token)).values())
 
