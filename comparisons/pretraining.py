@@ -7,11 +7,8 @@ What trains is whatever requires a gradient, so the loop serves whole encoders, 
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +30,7 @@ from comparisons.pretraining_heads import masked_loss
 from comparisons.pretraining_settings import PretrainSettings
 from xlembed.errors import InputError, at
 from xlembed.files import rename_all, scratch_folder, settle, write_json
+from xlembed.interrupts import stop_asked
 from xlembed.os_faults import writing
 from xlembed.progress import progress, say
 
@@ -40,6 +38,7 @@ MAX_NORM = 1.0  # of the gradient
 CHECKPOINT = "checkpoint.safetensors"
 REPORT = "pretraining.json"
 _POINTS = 50  # of the curve that is kept
+_STOPPING = "stopping after this update; press again to stop at once"
 
 
 @dataclass
@@ -78,13 +77,13 @@ def pretrain(
     run = _Run(model, inputs, corpora, settings, _named(model, trainable), checkpoint)
     run.resume()
     begin = time.perf_counter()
-    with torch.random.fork_rng(), progress(what, settings.steps) as advance, _stop_asked() as stop_asked:
+    with torch.random.fork_rng(), progress(what, settings.steps) as advance, stop_asked(_STOPPING) as is_to_stop:
         advance(run.step)
         model.train()
         while run.step < settings.steps:
             loss = run.update()
             advance(1, f"loss {loss:.3f}")
-            if stop_asked():
+            if is_to_stop():
                 run.save()
                 if checkpoint is not None:
                     say(f"{checkpoint}: update {run.step} of {settings.steps}; the same command goes on from there")
@@ -200,27 +199,6 @@ def _named(model: PreTrainedModel, trainable: Collection[nn.Parameter] | None) -
         raise InputError(f"{len(found)} parameters of {type(model).__name__} are to be trained and require a gradient"
                          + ("" if wanted is None else f", {len(wanted)} were given"))  # fmt: skip
     return found
-
-
-@contextmanager
-def _stop_asked() -> Iterator[Callable[[], bool]]:
-    """Within it the first Ctrl-C is noted, for the end of the update; the second interrupts at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    asked: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        say("stopping after this update; press again to stop at once")
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _n_predicted(examples: Sequence[Example]) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,3 +68,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real slices are not at {folder}")
     return folder
+
+
+@pytest.fixture
+def press() -> Iterator[Callable[[], None]]:
+    """Ctrl-C, as it reaches a program of its own, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)

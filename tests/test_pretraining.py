@@ -1,6 +1,5 @@
 import json
 import lzma
-import os
 import signal
 from dataclasses import replace
 
@@ -362,7 +361,7 @@ def test_a_run_that_died_goes_on_to_the_same_weights(folders, architecture, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["c.safetensors"]
 
 
-def test_ctrl_c_saves_the_updates_so_far(folders, tmp_path, monkeypatch):
+def test_ctrl_c_saves_the_updates_so_far(folders, tmp_path, monkeypatch, press):
     whole = Ready(folders["bert"])
     pretrain(whole.model, whole.inputs, [whole.corpus], QUICK)
     calls, handler = [], signal.getsignal(signal.SIGINT)
@@ -370,7 +369,7 @@ def test_ctrl_c_saves_the_updates_so_far(folders, tmp_path, monkeypatch):
     def presses(*arguments):
         calls.append(1)
         if len(calls) == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            press()
         return masked_loss(*arguments)
 
     first = Ready(folders["bert"])
