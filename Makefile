@@ -114,4 +114,6 @@ lock: $(VENV)/.ready-dev
 	grep -oE '^[A-Za-z0-9._-]+==[^ ]+' requirements/test.txt > requirements/.versions.in
 	$(COMPILE) $(APART) -c requirements/.versions.in -o requirements/bench.txt requirements/bench.in
 	rm requirements/.torch.in requirements/.versions.in
+	$(BIN)/python tools/tidy_locks.py
+	$(INSTALL) $(LOCKED) -r requirements/dev.txt -r requirements/bench.txt
 	$(MAKE) licences

@@ -205,14 +205,38 @@ def test_align_and_bli_run_without_extras(bare):
     assert scored.returncode == 0 and "44.48       [38.46, 50.17]" in scored.stdout, scored.stderr
 
 
+@pytest.mark.parametrize("command", [("encoders",), ("data", "list")])
+def test_lists_need_no_extra(bare, command):
+    listed = xlembed(bare, *command)
+    assert listed.returncode == 0 and len(listed.stdout.splitlines()) > 10, listed.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [(("demo", "--out", "demo"), "pip install 'xlembed["), (("report", "nowhere"), "nowhere: holds no summary.json"),
      (("compare", "nothing.toml", "--out", "run"), "xlembed: error:"),
-     (("encoders",), "pip install 'xlembed[contextual]'"),
+     (("encoder", "predict", "nothing", "a.tsv", "--out", "o.tsv"), "pip install 'xlembed[contextual]'"),
      (("tag", "predict", "nothing", "a.tsv", "--vectors", "v.vec", "--out", "o.tsv"), "pip install 'xlembed[static]'"),
      (("bench",), "run them from a source checkout")],
 )  # fmt: skip
 def test_a_command_that_needs_an_extra_says_which(bare, command, told):
     done = xlembed(bare, *command)
     assert done.returncode == 2 and told in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_locks_are_brought_into_their_form(tmp_path):
+    """What pip-compile adds goes, what test.txt has is not in bench.txt twice; locks in their form stay as they are."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "tidy_locks.py", tmp_path / "tools")
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    for name in ("test.txt", "bench.txt"):
+        path = tmp_path / "requirements" / name
+        text = path.read_text("utf-8")
+        entries = text.split("\n", 1)[1]
+        path.write_text(f"# made by pip-compile\n{entries}\n# WARNING: pip was not pinned\n", "utf-8")
+    numpy = re.search(r"^numpy==.*\n(?: +--hash.*\n)+", (ROOT / "requirements" / "test.txt").read_text("utf-8"), re.M)
+    with open(tmp_path / "requirements" / "bench.txt", "a", encoding="utf-8") as lock:
+        lock.write(numpy[0])
+    subprocess.run([sys.executable, "tools/tidy_locks.py"], cwd=tmp_path, check=True)
+    for path in (ROOT / "requirements").iterdir():
+        assert (tmp_path / "requirements" / path.name).read_bytes() == path.read_bytes(), path.name
