@@ -1,7 +1,7 @@
 """An experiment's groups of cells as tasks of a Dask cluster: on local processes, or wherever workers are.
 
 The workers hand predictions back and this program alone writes the run's folder, so that no shared disk is needed.
-A group whose worker is lost goes to another; one whose workers die three times is reported, as is one that fails.
+A group whose worker is lost goes to another; one that loses three workers is reported, as is one that fails.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from comparisons.experiment import System
 from xlembed.cluster import NoScheduler, client_at, client_of
 from xlembed.cluster import local_cluster as start_local
 from xlembed.errors import InputError
+from xlembed.interrupts import stop_asked
 from xlembed.progress import say
 
 if TYPE_CHECKING:
     from distributed import Client, Future, SpecCluster
 
-MOST_DEATHS = 3  # of workers while they compute a group
+MOST_DEATHS = 3  # of workers while they compute a group, and most attempts at one
 MOST_SENDINGS = 3  # of one file to one worker
 POLL = 1.0  # seconds between looks at the workers
 CONNECT = 30  # seconds
@@ -142,17 +143,26 @@ class Cluster:
         for number, group in enumerate(groups):
             self._tasks[number] = _Task(number, group, needs_of(group[0].system, has_gpu))
             self._submit(run, self._tasks[number])
-        while self._futures:
-            try:
-                future = self._done.get(timeout=POLL)
-            except queue.Empty:
-                yield from self._unserved()
-                continue
-            if future.key in self._futures:
-                task = self._futures.pop(future.key)[1]
-                found = self._found(run, task, future)
-                if found is not None:
-                    yield from zip(task.cells, found, strict=True)
+        with stop_asked() as is_to_stop:  # it may strike within a finaliser of Dask's, which swallows it
+            while self._futures:
+                yield from self._next(run)
+                if is_to_stop():
+                    raise KeyboardInterrupt
+
+    def _next(self, run: Run) -> Iterator[tuple[Cell, Made]]:
+        """The cells of a group that is done, or whose waiting is over; none if that takes longer than a moment."""
+        try:
+            future = self._done.get(timeout=POLL)
+        except queue.Empty:
+            yield from self._often_begun()
+            yield from self._unserved()
+            return
+        if future.key in self._futures:
+            task = self._futures.pop(future.key)[1]
+            found = self._found(run, task, future)
+            future.release()  # a result that the scheduler keeps is computed again when its worker is lost
+            if found is not None:
+                yield from zip(task.cells, found, strict=True)
 
     def _submit(self, run: Run, task: _Task, worker: str | None = None) -> None:
         """Give a group to the scheduler; `worker` is one that is ready for it."""
@@ -199,9 +209,16 @@ class Cluster:
         if task.begun < MOST_DEATHS and task.given_up_by_dask < MOST_DEATHS:
             self._submit(run, task)
             return None
-        text = (f"{task.begun} workers died while they computed it: their memory may be too small for it, or it "
-                "crashes; see the logs of the workers")  # fmt: skip
-        return [Failure(text, is_input=False)] * len(task.cells)
+        return [_lost_too_often(task.begun)] * len(task.cells)
+
+    def _often_begun(self) -> Iterator[tuple[Cell, Made]]:
+        """Groups that are begun once more after all their attempts: Dask counts workers that die, and none that leave
+        in good order before they are done, as at the end of a --lifetime."""
+        for key, (future, task) in list(self._futures.items()):
+            if task.begun > MOST_DEATHS:
+                del self._futures[key]
+                future.cancel()
+                yield from ((cell, _lost_too_often(MOST_DEATHS)) for cell in task.cells)
 
     def _send(self, run: Run, task: _Task, lacking: Any) -> list[Made] | None:
         """Send a worker the files that it lacks, and the group again."""
@@ -223,7 +240,7 @@ class Cluster:
         task.sent[address, file.sha256] = times + 1
         if times == 0 and any((address, file.sha256) in other.sent for other in self._tasks.values() if other != task):
             return  # another group's request brought it
-        say(f"sending {file.name} ({file.n_bytes / 1e6:.1f} MB) to worker {address}")
+        say(f"sending {file.name} ({max(file.n_bytes / 1e6, 0.1):.1f} MB) to worker {address}")
 
         def deliver(offset: int, chunk: bytes) -> None:
             self.client.run(receive, own, file, offset, chunk, self.topic, workers=[address])
@@ -270,30 +287,34 @@ class Cluster:
             supplies = list(self._resources().values())
         except OSError:
             return
+        waiting: dict[str, list[str]] = {}  # what is wanted -> groups
         for key, (future, task) in list(self._futures.items()):
             if any(all(has.get(name, 0) >= n for name, n in task.needs.items()) for has in supplies):
                 task.unserved_since = None
                 continue
             if task.unserved_since is None:
                 task.unserved_since = time.monotonic()
-                say(f"waiting {self.wait:.0f} s for a {_wanted(task.needs)}: {task.name}")
+                waiting.setdefault(_wanted(task.needs), []).append(task.name)
             elif time.monotonic() - task.unserved_since > self.wait:
                 del self._futures[key]
                 future.cancel()
                 text = (f"in {self.wait:.0f} s there was no {_wanted(task.needs)}: "
                         f"start one with `dask worker ADDRESS{_option(task.needs)}`")  # fmt: skip
                 yield from ((cell, Failure(text)) for cell in task.cells)
+        for wanted, names in waiting.items():
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            say(f"waiting {self.wait:.0f} s for a {wanted}: {names[0]}{more}")
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         """A worker's news (in the client's own thread)."""
         news = event[1]
         if "say" in news:
-            say(f"[{news['worker']}] {news['say']}")
+            say(f"[{news['name']}] {news['say']}")
         elif news.get("begun") in self._tasks:
             task = self._tasks[news["begun"]]
             task.begun += 1
             again = f" again: a worker was lost, attempt {task.begun}" if task.begun > 1 else ""
-            say(f"[{news['worker']}] {task.name}{again}")
+            say(f"[{news['name']}] {task.name}{again}")
 
     def _stop(self) -> None:
         """Take back what is not done; what runs stops at its next word of news."""
@@ -302,6 +323,12 @@ class Cluster:
         with suppress(Exception):  # the scheduler may be gone
             self.client.unsubscribe_topic(self.topic)
             self.client.cancel(futures, force=True)
+
+
+def _lost_too_often(n: int) -> Failure:
+    text = (f"{n} workers died or left while they computed it: their memory may be too small for it, their time too "
+            "short, or it crashes; see the logs of the workers")  # fmt: skip
+    return Failure(text, is_input=False)
 
 
 def needs_of(system: System, has_gpu: bool) -> dict[str, float]:

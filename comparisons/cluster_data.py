@@ -56,13 +56,13 @@ def _needed(name: str, path: Path, sha256: str, place: str | None = None) -> Nee
 
 # ---- on a worker
 
-_known: dict[tuple[str, int, int], str] = {}  # (path, bytes, time of change) -> hash
+_known: dict[tuple[str, int, int, int, int], str] = {}  # (path, inode, bytes, times of change) -> hash
 
 
 def sha256_remembered(path: Path) -> str:
-    """The hash of a file, reckoned again only after it changed."""
+    """The hash of a file, reckoned again only after it changed, also where its time was set back (not its ctime)."""
     about = path.stat()
-    key = (str(path), about.st_size, about.st_mtime_ns)
+    key = (str(path), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
     if key not in _known:
         _known[key] = sha256_of(path)
     return _known[key]

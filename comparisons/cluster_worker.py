@@ -78,7 +78,7 @@ def compute(job: Job) -> list[Made] | Lacking | OtherCode:
         lacking = _lacking(job, _files(own))
         if lacking:
             return Lacking(worker.address, str(own), lacking)
-        worker.log_event(job.topic, {"begun": job.number, "worker": str(worker.name)})
+        worker.log_event(job.topic, {"begun": job.number, "name": str(worker.name)})
         time.sleep(FLUSH)
         with heard_by(_teller(worker, job)), with_threads(job.threads):
             return _compute(job, worker, own)
@@ -168,7 +168,7 @@ def _teller(worker: Worker, job: Job) -> Callable[[str], None]:
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
             raise Stopped
-        worker.log_event(job.topic, {"say": text, "worker": str(worker.name)})
+        worker.log_event(job.topic, {"say": text, "name": str(worker.name)})
 
     return tell
 

@@ -1,5 +1,6 @@
 """Cells on Dask workers: the same files as a local run, whatever workers die, and no cell lost without a word."""
 
+import hashlib
 import json
 import os
 import signal
@@ -69,11 +70,14 @@ def finish(run):
 
 
 def contents(out):
-    """All prediction files without what they cost."""
+    """All prediction files without what they cost, in seconds and otherwise."""
     found = {}
     for path in (out / "predictions").iterdir():
         header, *items = path.read_text("utf-8").splitlines()
-        found[path.name] = {k: v for k, v in json.loads(header).items() if k != "cost"}, items
+        about = json.loads(header)
+        for epoch in about.get("settings", {}).get("curve") or []:
+            epoch.pop("seconds", None)
+        found[path.name] = {k: v for k, v in about.items() if k != "cost"}, items
     return found
 
 
@@ -92,6 +96,7 @@ def test_a_run_on_workers_writes_what_a_local_run_writes(tmp_path, data, two_wor
     for name in ("scores.json", "scores.csv"):
         assert (away.out / name).read_bytes() == (here.out / name).read_bytes()
     assert "12 of 12 cells" in said and "dev f1" in said, "the workers' news come here"
+    assert "[0] names " in said or "[1] names " in said, "under the workers' names"
     assert sorted(path.name for path in away.out.iterdir() if path.is_dir()) == ["predictions", "scores"]
 
 
@@ -151,6 +156,20 @@ def test_cells_of_a_lost_worker_are_computed_by_another(tmp_path, data, capsys):
     assert "a worker was lost, attempt 2" in capsys.readouterr().err
 
 
+def test_a_result_that_was_taken_is_not_kept(tmp_path, data, two_workers):
+    """The scheduler would compute it again when its worker is lost."""
+    run = run_of(tmp_path, floors_alone(experiment_text()), data)
+    computing = on(two_workers)(run, [run.cells[:1]])
+    next(computing)
+    for _ in range(600):
+        if not any(task.state == "memory" for task in list(two_workers.scheduler.tasks.values())):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the result is still on its worker")
+    computing.close()
+
+
 def test_a_cell_that_kills_its_workers_is_reported_and_the_others_are_computed(tmp_path, data, capsys, two_workers):
     marker = str(tmp_path / "marker")
     text = floors_alone(experiment_text()).replace(FLOORS, "")
@@ -165,6 +184,18 @@ def test_a_cell_that_kills_its_workers_is_reported_and_the_others_are_computed(t
     again.execute(on(two_workers))
     assert "2 of 4 cells are there, 2 to compute" in capsys.readouterr().err
     assert len(contents(run.out)) == 4
+
+
+def test_a_group_that_its_workers_leave_again_and_again_is_reported(tmp_path, data):
+    """Workers that leave in good order do not die by Dask's count, which would begin the group for ever."""
+    leaves = ("from comparisons import cluster_worker\n"
+              "from distributed import Reschedule\n"
+              "def leave(*args): raise Reschedule\n"
+              "cluster_worker._compute = leave\n")  # fmt: skip
+    run = run_of(tmp_path, floors_alone(experiment_text()).replace(FLOORS, ""), data)
+    with workers_with(tmp_path / "workers", leaves) as cluster:
+        with pytest.raises(RunFailed, match="4 of 4 cells failed: .*: 3 workers died or left while they computed it"):
+            run.execute(on(cluster))
 
 
 def test_a_cell_that_cannot_be_computed_fails_alone_and_alike_on_both_paths(tmp_path, data, two_workers):
@@ -209,7 +240,8 @@ def test_a_resource_that_no_worker_has_is_said_and_not_waited_for(tmp_path, data
     with pytest.raises(InputError, match='4 of 8 cells failed: .*no worker with QUANTUM=2.*--resources "QUANTUM=2"'):
         run.execute(on(two_workers, wait=0.5))
     assert {cell.system.name for cell in run.cells if is_done(cell)} == {"floor"}
-    assert "a worker with QUANTUM=2" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.count("waiting") == 1 and "for a worker with QUANTUM=2: names second: en, de and 1 more" in said
 
 
 def test_no_worker_at_all(tmp_path, data):
@@ -254,6 +286,27 @@ def test_data_is_sent_to_a_worker_that_has_other_folders(tmp_path, data, monkeyp
     assert "sending ner.en.dev.tsv" in said and "sending nli.de.test.tsv" in said
     assert "sending ner.en.train.tsv" not in said
     assert said.count("sending ner.en.dev.tsv") == 1, "the worker keeps what it was sent"
+
+
+def test_an_encoder_is_sent_to_a_worker_that_has_no_such_folder_and_computes_the_same(tmp_path, data, capsys):
+    from tiny_encoders import save_tiny
+
+    blind = ("from dataclasses import replace\n"
+             "from comparisons.cluster_data import WorkerFiles\n"
+             "whole = WorkerFiles.whole = getattr(WorkerFiles, 'whole', WorkerFiles.find_encoder)\n"
+             "WorkerFiles.find_encoder = lambda self, files: whole("
+             "self, [replace(file, path='/nowhere/' + file.name) for file in files])\n")  # fmt: skip
+    text = experiment_text(save_tiny("bert", tmp_path / "tiny"))
+    text = text[: text.index('[[system]]\nname = "floor"')] + text[text.index('[[system]]\nname = "tiny"') :]
+    away, here = (run_of(tmp_path / name, text, data) for name in ("away", "here"))
+    with workers_with(tmp_path / "workers", blind) as cluster:
+        away.execute(on(cluster))
+    said = capsys.readouterr().err
+    assert said.count("sending model.safetensors") == 1 and "sending tokenizer.json" in said
+    with with_threads(1):
+        here.execute()
+    assert len(contents(away.out)) == 2 * 2
+    assert contents(away.out) == contents(here.out)
 
 
 def needed(path, **changes):
@@ -302,6 +355,21 @@ def test_a_file_of_the_right_name_and_other_contents_is_not_taken(tmp_path):
     assert WorkerFiles(tmp_path / "own", None, tmp_path / "data").find(file) == other
 
 
+def test_a_file_that_changed_is_hashed_again_whatever_its_time_says(tmp_path):
+    path, other = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    path.write_bytes(b"one")
+    found = [cluster_data.sha256_remembered(path)]
+    about = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    found.append(cluster_data.sha256_remembered(path))
+    other.write_bytes(b"six")
+    os.utime(other, ns=(about.st_atime_ns, about.st_mtime_ns))
+    os.replace(other, path)
+    found.append(cluster_data.sha256_remembered(path))
+    assert found == [hashlib.sha256(text).hexdigest() for text in (b"one", b"two", b"six")]
+
+
 # ---- the program
 
 
@@ -329,6 +397,8 @@ def test_the_program_is_stopped_on_the_way_and_goes_on_from_there(tmp_path, data
     assert stopped.returncode == (-signal.SIGKILL if killed_by == signal.SIGKILL else 130), said
     if killed_by == signal.SIGINT:
         assert "Traceback" not in said and "FAILED" not in said
+        assert said.endswith("out: what is computed so far is kept; the same command goes on from there\n"
+                             "xlembed: stopped\n")  # fmt: skip
     kept = {cell.path.name: cell.path.stat().st_mtime_ns for cell in run.cells if is_done(cell)}
     assert 0 < len(kept) < 12 and not (tmp_path / "out" / "report.md").exists()
     again = run_of(tmp_path, experiment_text(), data)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client, SpecCluster
 
 CONNECT_SECONDS = 10.0
-WORKERS_SECONDS = 60.0  # a local worker imports numpy and dask, on a busy machine in some 10 s
+WORKERS_SECONDS = 120.0  # a local worker imports numpy and dask, on a busy machine in some 10 s
 SLOW_START = "1h"  # for a process that died to come back; Dask's 15 s are over before a busy machine has started one
 
 Scheduler = Annotated[
@@ -29,6 +29,7 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Search in so many processes of this machine, a core each."),
 ]
+Wait = Annotated[float, typer.Option("--wait", min=0.0, help="Seconds for workers to come, as from a batch queue.")]
 
 
 class NoScheduler(Exception):
@@ -42,12 +43,14 @@ def check_where(scheduler: str | None, workers: int | None) -> None:
 
 
 @contextmanager
-def connect(scheduler: str | None = None, workers: int | None = None) -> Iterator[Client]:
+def connect(
+    scheduler: str | None = None, workers: int | None = None, wait: float = WORKERS_SECONDS
+) -> Iterator[Client]:
     """A client of the scheduler at an address, or of `workers` processes on this machine, ended afterwards.
 
     A local worker computes one task at a time, in one BLAS thread, and is started again when it dies. The address may
-    be a scheduler's file (.json). Raises InputError where no scheduler or no worker answers in time, and where a worker
-    has another version of xlembed, or none.
+    be a scheduler's file (.json). `wait` is how many seconds workers may take to come. Raises InputError where no
+    scheduler or no worker answers in time, and where a worker has another version of xlembed, or none.
     """
     require("distributed", "cluster")
     if scheduler is None and workers is None:
@@ -62,7 +65,7 @@ def connect(scheduler: str | None = None, workers: int | None = None) -> Iterato
         except NoScheduler:
             raise InputError(f"{scheduler}: no Dask scheduler answers within {CONNECT_SECONDS:.0f} s: start one with "
                              "`dask scheduler`, or take --workers N on this machine") from None
-        _wait(client, scheduler, workers or 1)
+        _wait(client, scheduler, workers or 1, wait)
         _check_versions(client)
         yield client
 
@@ -143,14 +146,14 @@ async def _ask_scheduler(distributed: Any, address: str, seconds: float) -> None
         raise InputError(f"{address}: is the address of a Dask {about.get('type')}, not of a scheduler")
 
 
-def _wait(client: Client, scheduler: str | None, n_workers: int) -> None:
+def _wait(client: Client, scheduler: str | None, n_workers: int, seconds: float) -> None:
     try:
-        client.wait_for_workers(n_workers, timeout=WORKERS_SECONDS)
+        client.wait_for_workers(n_workers, timeout=seconds)
     except TimeoutError:
         n_here = len(client.scheduler_info(n_workers=-1)["workers"])
         where = scheduler or "this machine"
-        raise InputError(f"{where}: {n_here} workers after {WORKERS_SECONDS:.0f} s, {n_workers} needed: start more "
-                         "with `dask worker ADDRESS`, or ask for fewer") from None
+        raise InputError(f"{where}: {n_here} workers after {seconds:.0f} s, {n_workers} needed: start more "
+                         "with `dask worker ADDRESS`, give --wait SECONDS, or ask for fewer") from None
 
 
 def _check_versions(client: Client) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xlembed.cluster import Scheduler, Workers
+from xlembed.cluster import WORKERS_SECONDS, Scheduler, Wait, Workers
 from xlembed.errors import InputError, for_people
 from xlembed.languages import language_code
 from xlembed.options import AsJson, TopN, named_values, print_json
@@ -226,6 +226,7 @@ def bli(
     against: Annotated[Path | None, typer.Option(help="Another mapping's folder: is this one better than it?")] = None,
     scheduler: Scheduler = None,
     workers: Workers = None,
+    wait: Wait = WORKERS_SECONDS,
     n: TopN = None,
     as_json: AsJson = False,
 ) -> None:
@@ -239,7 +240,7 @@ def bli(
     parts = read_parts_of_speech(pos) if pos is not None else None
     fitted, other = (_fitted(folder, pair) for folder in (mapping, against))
     _tell_of_search(src, trg, n, mapping is not None, retrieval, scheduler or workers, keeps_others=True)
-    with over_workers(scheduler, workers):
+    with over_workers(scheduler, workers, wait=wait):
         vectors = read_vectors(src, n), read_vectors(trg, n)
         spaces = _in_one_space(*vectors, fitted)
         directions = evaluate_many(*spaces, tests, retrieval, both_directions=both)
@@ -421,6 +422,7 @@ def lexicon_induce(
     least: Annotated[float | None, typer.Option("--min-score", help="Leave out pairs below this score.")] = None,
     scheduler: Scheduler = None,
     workers: Workers = None,
+    wait: Wait = WORKERS_SECONDS,
     n: TopN = None,
 ) -> None:
     """Write a bilingual dictionary: the pairs that are each other's nearest words."""
@@ -432,7 +434,7 @@ def lexicon_induce(
 
     fitted = _fitted(mapping, pair)
     _tell_of_search(src, trg, n, mapping is not None, retrieval, scheduler or workers)
-    with over_workers(scheduler, workers):
+    with over_workers(scheduler, workers, wait=wait):
         spaces = _in_one_space(read_vectors(src, n), read_vectors(trg, n), fitted)
         src_vectors, trg_vectors = (vectors.transformed(unit) for vectors in spaces)
         del spaces  # what unit rows were made of, as large again

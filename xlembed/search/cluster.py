@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xlembed.cluster import connect
+from xlembed.cluster import WORKERS_SECONDS, connect
 from xlembed.errors import InputError, require
 from xlembed.files import temporary_folder
 from xlembed.progress import progress
@@ -41,7 +41,8 @@ _TASKS_AHEAD = 4  # a worker: more results than these do not wait for being merg
 
 @contextmanager
 def over_workers(
-    scheduler: str | None = None, workers: int | None = None, block_rows: int | None = None
+    scheduler: str | None = None, workers: int | None = None, block_rows: int | None = None,
+    wait: float = WORKERS_SECONDS,
 ) -> Iterator[None]:
     """All searches within run over workers, see `cluster.connect`; here, as ever, where neither is given."""
     if scheduler is None and workers is None:
@@ -49,7 +50,7 @@ def over_workers(
         return
     which = chosen()
     name = which if isinstance(which, str) else "auto"  # no cluster within a cluster
-    with connect(scheduler, workers) as client, ClusterSearch(client, name, block_rows) as search, using(search):
+    with connect(scheduler, workers, wait) as client, ClusterSearch(client, name, block_rows) as search, using(search):
         yield
 
 
@@ -192,6 +193,7 @@ class ClusterSearch:
             try:
                 for future, result in running if n_tasks else ():
                     start(1)
+                    future.release()  # here: Ctrl-C within a finaliser would be swallowed
                     yield names.pop(future.key), result
                     advance()
             except distributed.KilledWorker as err:
