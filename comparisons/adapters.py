@@ -52,6 +52,12 @@ class Adapters(nn.Module):
         self.stacks[name] = stack
         return stack
 
+    def shapes(self, size: int) -> dict[str, tuple[int, ...]]:
+        """Of all tensors of a stack, by their names in its file."""
+        one = {"down.weight": (size, self.hidden), "down.bias": (size,), "up.weight": (self.hidden, size),
+               "up.bias": (self.hidden,)}  # fmt: skip
+        return {f"{layer}.{key}": shape for layer in range(self.n_layers) for key, shape in one.items()}
+
     def after(self, layer: int, hidden: torch.Tensor) -> torch.Tensor:
         for name in self.active:
             hidden = cast(nn.ModuleList, self.stacks[name])[layer](hidden)
@@ -133,14 +139,21 @@ def save_stack(model: PreTrainedModel, name: str, path: Path, about: dict[str, s
 
 
 def load_stack(model: PreTrainedModel, name: str, path: Path) -> None:
-    """Read a stack that `save_stack` wrote, under a name; it stays frozen. Raises InputError where it does not fit."""
+    """Read a stack that `save_stack` wrote, under a name; it stays frozen. Raises InputError where it does not fit:
+    then the model is as it was.
+    """
     adapters = with_adapters(model)
     try:
         tensors = load_file(path)
-        stack = adapters.add(name, tensors["0.down.weight"].shape[0])
-        stack.load_state_dict(tensors)
-    except Exception as err:  # safetensors raises its own family, torch RuntimeError
+        size = tensors["0.down.weight"].shape[0]
+        if {key: tuple(tensor.shape) for key, tensor in tensors.items()} != adapters.shapes(size):
+            raise ValueError(f"it has not {adapters.n_layers} layers of {adapters.hidden} numbers")
+        if not all(tensor.is_floating_point() and bool(tensor.isfinite().all()) for tensor in tensors.values()):
+            raise ValueError("its weights are not finite numbers")
+    except Exception as err:  # safetensors raises its own family
         raise InputError(f"{path}: no adapter for this encoder ({' '.join(str(err).split())[:120]})") from None
+    stack = adapters.add(name, size)
+    stack.load_state_dict(tensors)
     stack.to(model.device)
     for parameter in stack.parameters():
         parameter.requires_grad_(False)

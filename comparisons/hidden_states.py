@@ -17,7 +17,7 @@ from transformers import AutoModel, PreTrainedModel
 from baselines.corpora import LabelledText, TaggedSentence
 from comparisons.encoders import FoundEncoder
 from comparisons.inputs import Example, Inputs, by_length
-from comparisons.loading import load_model, load_tokenizer
+from comparisons.loading import check_vocabulary, load_model, load_tokenizer
 from comparisons.machine import device_of, in_precision, precision_of
 from comparisons.subwords import Window
 from xlembed.errors import InputError
@@ -66,7 +66,9 @@ class LayerReader:
         self.device = device_of(device)
         self.precision = precision_of(precision, self.device)
         self.model: PreTrainedModel = load_model(encoder, AutoModel).eval().to(self.device)
-        self.inputs = Inputs(load_tokenizer(encoder), self.model.config, max_length)
+        tokenizer = load_tokenizer(encoder)
+        check_vocabulary(tokenizer, self.model, encoder.folder)
+        self.inputs = Inputs(tokenizer, self.model.config, max_length)
         self.n_layers = self.model.config.num_hidden_layers
         self.layers = _checked(layers, self.n_layers)
 

@@ -13,39 +13,68 @@ import torch
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from baselines.translation.model_folder import check_model_folder, check_sizes, unusable
+from comparisons.encoder_languages import EncoderLanguages
 from comparisons.encoders import FoundEncoder
+from comparisons.subwords import PairTemplate, WordEncoder
 from xlembed.errors import InputError, at
-from xlembed.files import read_json
 
-_MOST = {"layers": 1000, "labels": 100_000}  # of what is made one by one; greater matrices do not fit their weights
+_TRIED = ("a", "B", "\u00e9", "\u65e5\u672c", "\u0915", "a b", "\x01")  # words that a tokenizer is tried with
 
 
 def load_tokenizer(encoder: FoundEncoder) -> Any:
-    """The tokenizer of an encoder. Raises InputError where it lacks, or lower-cases for a vocabulary that is cased."""
+    """The tokenizer of an encoder. Raises InputError where it lacks, fails at plain words, or lower-cases for a
+    vocabulary that is cased."""
+    check_model_folder(encoder.folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(encoder.folder, trust_remote_code=False)
-    except Exception as err:  # transformers raises whatever its parts do on a damaged or foreign folder
+        _try_tokenizer(tokenizer)
+    except BaseException as err:
         raise _unusable(encoder.folder, err) from None
     check_casing(tokenizer, encoder.folder)
     return tokenizer
+
+
+def _try_tokenizer(tokenizer: Any) -> None:
+    """Raise whatever comes where words or pairs cannot be encoded: half a damage is seen at the first text alone."""
+    pieces = WordEncoder(tokenizer)(_TRIED)
+    template = PairTemplate.of(tokenizer)
+    ids = [one for part in (*pieces, template.before, template.between, template.after) for one in part]
+    if not all(isinstance(one, int) and one >= 0 for one in ids):
+        raise ValueError("the tokenizer has no unknown token, and no other for some words")
 
 
 def load_model(encoder: FoundEncoder, auto_class: Any, **options: Any) -> Any:
     """The weights in float32 under a head, by one of transformers' Auto classes; InputError where they do not fit."""
     transformers_logging.set_verbosity_error()  # its load report lists the new head as "missing"
     transformers_logging.disable_progress_bar()
-    _check_counts(encoder.folder / "config.json")
+    check_model_folder(encoder.folder)
     if not any(encoder.folder.glob("*.safetensors")):
         raise InputError(f"{encoder.folder}: cannot be loaded as an encoder (holds no .safetensors weights, and "
                          "pickled ones are not read, for they can run code: convert them once, "
                          "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER))")  # fmt: skip
     try:
+        check_sizes(encoder.folder, auto_class)
         model, info = auto_class.from_pretrained(encoder.folder, dtype=torch.float32, trust_remote_code=False,
                                                  use_safetensors=True, **options | {"output_loading_info": True})
-    except Exception as err:  # transformers raises whatever its parts do on a damaged or foreign folder
+        _check_weights(model, info["missing_keys"], encoder.folder)
+        _try_model(model)
+    except InputError as err:
+        raise err if str(encoder.folder) in str(err) else at(encoder.folder, None, str(err)) from None
+    except BaseException as err:
         raise _unusable(encoder.folder, err) from None
-    _check_weights(model, info["missing_keys"], encoder.folder)
     return (model, info) if options.get("output_loading_info") else model
+
+
+@torch.inference_mode()
+def _try_model(model: Any) -> None:
+    """Raise whatever comes where the encoder cannot read two subwords: a configuration may promise what it likes."""
+    ids = torch.zeros(1, 2, dtype=torch.long)
+    key = EncoderLanguages(model.config).key
+    found = model(input_ids=ids, attention_mask=torch.ones_like(ids), **({} if key is None else {key: ids}))
+    states = found.logits if hasattr(found, "logits") else found.last_hidden_state  # (1, 2, hidden) or (1, n_labels)
+    if not bool(states.isfinite().all()):
+        raise ValueError("its weights make numbers that are not finite: fetch the folder again")
 
 
 def _check_weights(model: Any, missing: Iterable[str], folder: Path) -> None:
@@ -60,11 +89,20 @@ def _check_weights(model: Any, missing: Iterable[str], folder: Path) -> None:
 
 def load_config(encoder: FoundEncoder) -> Any:
     """What config.json says. Raises InputError where it is none of an encoder that transformers knows."""
-    _check_counts(encoder.folder / "config.json")
+    check_model_folder(encoder.folder)
     try:
         return AutoConfig.from_pretrained(encoder.folder, trust_remote_code=False)
-    except Exception as err:  # transformers raises whatever its parts do on a damaged or foreign folder
+    except BaseException as err:
         raise _unusable(encoder.folder, err) from None
+
+
+def check_vocabulary(tokenizer: Any, model: Any, folder: Path) -> None:
+    """Raise InputError where the tokenizer gives ids that the encoder has no embedding of: it is another encoder's."""
+    n_embeddings = model.get_input_embeddings().num_embeddings
+    most = max(tokenizer.get_vocab().values(), default=-1)
+    if most >= n_embeddings:
+        raise at(folder, None, f"the tokenizer has a subword of number {most}, the weights have {n_embeddings} "
+                 "embeddings: tokenizer and weights are of different encoders")  # fmt: skip
 
 
 def check_casing(tokenizer: Any, folder: Path) -> None:
@@ -87,18 +125,5 @@ def lower_cases(tokenizer: Any) -> bool:
     return upper == lower and any(piece != tokenizer.unk_token_id for piece in upper)
 
 
-def _check_counts(path: Path) -> None:
-    """Raise InputError where a configuration asks for parts without number: they would be made until memory is full."""
-    waiting = [read_json(path)]
-    while waiting:
-        about = waiting.pop()
-        for key, value in about.items() if isinstance(about, dict) else ():
-            most = min((most for part, most in _MOST.items() if part in key), default=None)
-            if most is not None and isinstance(value, (int, float)) and value > most:
-                raise at(path, None, f"{key} = {value}, {most} at most are read")
-            waiting.append(value)
-
-
-def _unusable(folder: Path, err: Exception) -> InputError:
-    reason = " ".join(str(err).split())[:200]
-    return InputError(f"{folder}: cannot be loaded as an encoder ({reason})")
+def _unusable(folder: Path, err: BaseException) -> InputError:
+    return unusable(folder, "cannot be loaded as an encoder", err)

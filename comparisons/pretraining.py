@@ -21,7 +21,7 @@ from transformers.utils import logging as transformers_logging
 
 from comparisons.encoders import FoundEncoder
 from comparisons.inputs import Example, Inputs, by_length
-from comparisons.loading import load_model, load_tokenizer
+from comparisons.loading import check_vocabulary, load_model, load_tokenizer
 from comparisons.machine import device_of, in_precision, precision_of
 from comparisons.optimization import decay_groups, rate
 from comparisons.pretraining_checkpoints import load_checkpoint, read_about, save_checkpoint, weights_hash
@@ -278,7 +278,9 @@ def load_masked_lm(encoder: FoundEncoder, seed: int) -> tuple[PreTrainedModel, b
 
 def masked_inputs(encoder: FoundEncoder, model: PreTrainedModel, settings: PretrainSettings) -> MaskedInputs:
     """What makes an encoder's corpora and batches."""
-    inputs = Inputs(load_tokenizer(encoder), model.config, settings.block)
+    tokenizer = load_tokenizer(encoder)
+    check_vocabulary(tokenizer, model, encoder.folder)
+    inputs = Inputs(tokenizer, model.config, settings.block)
     return MaskedInputs(inputs, model.config, settings.share, settings.positions)
 
 

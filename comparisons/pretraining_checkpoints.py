@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from comparisons.pretraining_settings import CHOICES
 from xlembed.errors import InputError, at
 from xlembed.files import replacing
 from xlembed.os_faults import advice, cannot_read
@@ -41,9 +43,22 @@ def read_about(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             about: dict[str, Any] = json.loads(file.metadata()["about"])
-            return about
+        _check_about(about)
+        return about
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise _damaged(path, err) from None
+
+
+def _check_about(about: dict[str, Any]) -> None:
+    """Raise ValueError, or what a wrong type leads to, unless a training can go on from there."""
+    numbers = [about["step"], *about["drawn"]]
+    if not all(type(one) is int and 0 <= one < 2**53 for one in numbers) or not isinstance(about["facts"], dict):
+        raise ValueError("its numbers are none")
+    figures = [about["seconds"], *about["losses"]]
+    if not all(type(one) in (int, float) and math.isfinite(one) for one in figures):
+        raise ValueError("its losses are no numbers")
+    if not isinstance(about["losses"], list) or about["precision"] not in CHOICES["precision"]:
+        raise ValueError("its losses or its precision are none")
 
 
 def load_checkpoint(path: Path, trained: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, n: int) -> None:
@@ -56,6 +71,8 @@ def load_checkpoint(path: Path, trained: Mapping[str, nn.Parameter], optimizer: 
     expected = {f"{part}.{name}": p.shape for name, p in trained.items() for part in ("weight", *_MOMENTS)}
     if {name: tensor.shape for name, tensor in found.items()} != expected:
         raise at(path, None, "holds weights of another encoder: remove it, or take another --out")
+    if not all(tensor.is_floating_point() and bool(tensor.isfinite().all()) for tensor in found.values()):
+        raise _damaged(path, ValueError("weights that are not finite numbers"))
     for name, p in trained.items():
         with torch.no_grad():
             p.copy_(found[f"weight.{name}"])

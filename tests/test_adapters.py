@@ -140,8 +140,15 @@ def test_adapters_that_do_not_fit_or_are_none(encoder, tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"no adapter")
     with pytest.raises(InputError, match="no adapter for this encoder"):
         load_stack(model, "lang_x", tmp_path / "x.safetensors")
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
     save_file({"0.down.weight": torch.zeros(3, 99)}, tmp_path / "y.safetensors")
     with pytest.raises(InputError, match="no adapter for this encoder"):
         load_stack(model, "lang_y", tmp_path / "y.safetensors")
+    write_stack(encoder, tmp_path / "z.safetensors", 1)
+    tensors = load_file(tmp_path / "z.safetensors")
+    tensors["1.up.bias"][0] = float("nan")
+    save_file(tensors, tmp_path / "z.safetensors")
+    with pytest.raises(InputError, match="no adapter for this encoder .its weights are not finite"):
+        load_stack(model, "lang_z", tmp_path / "z.safetensors")
+    assert not with_adapters(model).stacks, "what is refused leaves nothing behind"

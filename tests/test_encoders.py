@@ -83,6 +83,28 @@ def test_folders_that_are_none_or_hold_no_encoder(tmp_path, no_hub):
         find_encoder(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "~nobody-of-this-name/encoder", "a\0b"])
+def test_names_that_can_be_no_folders(no_hub, name):
+    with pytest.raises(InputError, match="neither a folder nor to be had from the hub|no such folder"):
+        find_encoder(name)
+
+
+@pytest.mark.parametrize("name, text", [
+    ("config.json", {"return_dict": False}), ("config.json", {"layer_norm_eps": "x"}),
+    ("tokenizer_config.json", {"unk_token": None, "additional_special_tokens": 5}),
+])  # fmt: skip
+def test_damage_that_is_seen_at_the_first_text_is_told_at_loading(tmp_path, name, text):
+    from transformers import AutoModel
+
+    from comparisons.loading import load_model, load_tokenizer
+
+    folder = save_tiny("bert", tmp_path / "tiny")
+    (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | text))
+    encoder = find_encoder(str(folder))
+    with pytest.raises(InputError, match=f"{folder}: cannot be loaded as an encoder"):
+        load_tokenizer(encoder), load_model(encoder, AutoModel)
+
+
 def test_weights_that_lack_a_tensor_are_refused_and_not_made_up(tmp_path):
     """transformers fills such a gap with random numbers and says so in a log that nobody reads."""
     from safetensors.torch import load_file, save_file

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -201,6 +202,43 @@ def test_a_checkpoint_that_is_damaged_or_of_other_settings_is_not_used(bert, tmp
     assert "it is of other settings" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("spoil", [
+    lambda tensors, about: tensors.pop("now.classifier.weight"),
+    lambda tensors, about: tensors.update({"adamw.exp_avg.classifier.bias": torch.zeros(1)}),
+    lambda tensors, about: tensors["now.classifier.bias"].fill_(float("nan")),
+    lambda tensors, about: about.update(schedule="x"),
+    lambda tensors, about: about.update(schedule="-5"),
+    lambda tensors, about: tensors.update(rng=torch.zeros(3, dtype=torch.uint8)),
+    lambda tensors, about: about.update(state=about["state"].replace('"epoch": 1,', '"epoch": -1,')),
+    lambda tensors, about: about.update(state=about["state"].replace('"losses": [', '"losses": ["x", ')),
+])  # fmt: skip
+def test_a_checkpoint_is_taken_up_whole_or_not_at_all(bert, spoil, tmp_path, monkeypatch, capsys):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    monkeypatch.setattr(finetune_loop, "CHECKPOINT_SECONDS", 0.0)
+    plain = finetune(bert, "ner", SENTENCES, SENTENCES[:3], QUICK, 1)
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(finetune_loop.Trainer, "_end_epoch", raising(Stop))
+        finetune(bert, "ner", SENTENCES, SENTENCES[:3], QUICK, 1, tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    with safe_open(path, "pt") as file:
+        about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    spoil(tensors, about)
+    save_file(tensors, path, metadata=about)
+    again = finetune(bert, "ner", SENTENCES, SENTENCES[:3], QUICK, 1, tmp_path)
+    assert "training begins anew" in capsys.readouterr().err
+    for (name, ours), (_, theirs) in zip(plain.model.named_parameters(), again.model.named_parameters(), strict=True):
+        assert torch.equal(ours, theirs), name
+
+
+def raising(kind):
+    def stop(*_):
+        raise kind
+
+    return stop
+
+
 def test_ctrl_c_keeps_the_best_epoch_so_far(bert, monkeypatch):
     epochs = iter([90.0, KeyboardInterrupt()])
 
@@ -313,10 +351,46 @@ def test_a_folder_whose_weights_are_missing(tmp_path):
         finetune(find_encoder(str(folder)), "nli", PAIRS, PAIRS[:2], QUICK)
 
 
+def test_a_tokenizer_of_another_encoder_is_refused(tmp_path):
+    folder = save_tiny("bert", tmp_path / "tiny")
+    config = json.loads((folder / "config.json").read_text()) | {"vocab_size": 50}
+    model = AutoModel.from_pretrained(folder)
+    model.resize_token_embeddings(50)
+    model.save_pretrained(folder)
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="has a subword of number .*, the weights have 50 embeddings"):
+        finetune(find_encoder(str(folder)), "nli", PAIRS, PAIRS[:2], QUICK)
+
+
+def test_weights_that_are_not_finite_are_refused(bert, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    finetune(bert, "nli", PAIRS, PAIRS[:2], QUICK).save(tmp_path)
+    weights = load_file(tmp_path / "trained.safetensors")
+    weights["classifier.bias"][0] = float("inf")
+    save_file(weights, tmp_path / "trained.safetensors")
+    about = json.loads((tmp_path / "model.json").read_text())
+    about.pop("weights_sha256")
+    (tmp_path / "model.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match="its weights cannot be read .not finite numbers"):
+        load_finetuned(tmp_path)
+
+
+@pytest.mark.parametrize("change", [
+    {"labels": []}, {"labels": ["entailment", "entailment"]}, {"labels": ["yes", "no"]}, {"kind": "x"}, {"seed": -1},
+    {"curve": []}, {"curve": [{"epoch": 1}]}, {"floor": None}, {"interrupted": 0}, {"language_adapters": {"de": 5}},
+    {"encoder": {"name": 5, "origin": "local folder"}}, {"settings": {"epochs": 1.5}}, {"settings": {"unknown": 1}},
+])  # fmt: skip
+def test_a_model_json_of_other_values_is_refused(bert, change, tmp_path):
+    finetune(bert, "nli", PAIRS, PAIRS[:2], QUICK).save(tmp_path)
+    about = json.loads((tmp_path / "model.json").read_text()) | change
+    (tmp_path / "model.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match="model.json: is not that of a fine-tuned encoder"):
+        load_finetuned(tmp_path)
+
+
 def test_a_model_trained_on_another_encoder_is_refused(bert, tmp_path, monkeypatch):
     finetune(bert, "nli", PAIRS, PAIRS[:2], QUICK).save(tmp_path)
-    import json
-
     about = json.loads((tmp_path / "model.json").read_text())
     about["encoder"]["origin"] = "hub: x"
     (tmp_path / "model.json").write_text(json.dumps(about))

@@ -24,8 +24,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz.model_folders import encoder_files
 from fuzz.mutate import mutated
-from fuzz.targets import TARGETS, check, encoder_files, fasttext_seeds, small_vectors
+from fuzz.targets import TARGETS, check, fasttext_seeds, small_vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,8 +37,8 @@ from xlembed.vectors import read_vectors, write_vectors
 ROOT = Path(__file__).resolve().parent.parent
 FOUND = Path(__file__).parent / "fuzz" / "found"
 NEEDS = {"fasttext": "fasttext", "gensim": "gensim"}
-SLOW = ("summary", "encoder-config", "encoder-weights", "model-json", "model-weights", "fasttext", "adapters",
-        "checkpoint")  # fmt: skip
+SLOW = ("summary", "model-json", "model-weights", "fasttext", "adapters", "checkpoint",
+        *(name for name in TARGETS if name.startswith(("encoder-", "finetuned-", "translator-"))))  # fmt: skip
 MB = 1 << 20
 
 
@@ -396,6 +397,57 @@ def test_sizes_in_an_encoders_config_are_not_believed(tmp_path, key):
     config = json.loads((tmp_path / "config.json").read_text()) | {key: 10**8}
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert peak_of(lambda: load_model(FoundEncoder("x", tmp_path, "local folder"), AutoModel)) < 50 * MB
+
+
+def test_code_in_a_translation_models_folder_is_never_run(tmp_path):
+    """A model and a tokenizer that name a file of the folder, and a way of its own to generate."""
+    from fuzz.model_folders import TRANSLATORS, lay_out, translator_files
+
+    from baselines.translation.huggingface import HuggingFaceSettings, make
+
+    planted = f"open({str(tmp_path / 'marker')!r}, 'w').close()\nclass It: pass\ndef generate(*_, **__): pass\n"
+    named = {"AutoConfig": "planted.It", "AutoModelForSeq2SeqLM": "planted.It", "AutoTokenizer": ["planted.It", None]}
+    for kind in TRANSLATORS:
+        folder = tmp_path / kind
+        lay_out(folder, translator_files(kind))
+        (folder / "planted.py").write_text(planted)
+        lay_out(folder / "custom_generate", {"generate.py": planted.encode(), "requirements.txt": b""})
+        for name in ("config.json", "tokenizer_config.json", "generation_config.json"):
+            about = json.loads((folder / name).read_text()) | {"auto_map": named, "custom_generate": str(folder)}
+            (folder / name).write_text(json.dumps(about))
+        try:
+            make("en", "de", HuggingFaceSettings(str(folder), max_length=3, device="cpu")).translate(["the cat"])
+        except InputError as err:
+            assert str(folder) in str(err)
+        assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("shape", [[10**8, 0], [10**8, 4], [0, 4]])
+def test_the_size_of_a_language_adapter_is_not_believed(tmp_path, shape):
+    from fuzz.targets import adapter_seeds, read_adapters
+
+    raw = adapter_seeds()[0]
+    n = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + n])
+    header["0.down.weight"] |= {"shape": shape, "data_offsets": [0, 0]}
+    for name, one in header.items():
+        if name not in ("0.down.weight", "__metadata__"):
+            header[name] = one | {"shape": [0], "data_offsets": [0, 0]}
+    changed = json.dumps(header).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(changed).to_bytes(8, "little") + changed)
+    with pytest.raises(InputError, match="no adapter for this encoder"):
+        read_adapters(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("key, value", [("rank", 10**9), ("rank", True), ("max_length", "128"), ("epochs", 1e400)])
+def test_settings_of_a_fine_tuned_encoder_are_not_believed(tmp_path, key, value):
+    from fuzz.model_folders import finetuned_files, read_a_finetuned
+
+    about = json.loads(finetuned_files()["lora"]["model.json"])
+    about["settings"][key] = value
+    (tmp_path / "case.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match="model.json: is not that of|and no matrix is of that rank"):
+        read_a_finetuned("model.json")(tmp_path / "case.json")
 
 
 SOURCES = sorted(path for package in ("xlembed", "baselines", "comparisons") for path in (ROOT / package).rglob("*.py"))

@@ -393,6 +393,23 @@ def test_a_damaged_checkpoint_is_told(folders, tmp_path, monkeypatch, spoil):
         pretrain(ready.model, ready.inputs, [ready.corpus], QUICK, checkpoint=path)
 
 
+@pytest.mark.parametrize("change", [
+    {"step": -1}, {"step": "x"}, {"drawn": [None]}, {"facts": []}, {"losses": ["x"]}, {"losses": [float("nan")]},
+    {"seconds": None}, {"precision": "int8"},
+])  # fmt: skip
+def test_a_checkpoint_that_says_odd_things_of_itself_is_damaged(change, tmp_path):
+    from safetensors.torch import save_file
+
+    from comparisons.pretraining_checkpoints import read_about
+
+    about = {"facts": {}, "step": 2, "drawn": [2], "losses": [1.5, 1], "seconds": 0.5, "precision": "float32"}
+    for name, said in (("good", about), ("bad", about | change)):
+        save_file({"a": torch.zeros(1)}, tmp_path / name, metadata={"about": json.dumps(said)})
+    assert read_about(tmp_path / "good") == about
+    with pytest.raises(InputError, match="bad: is damaged"):
+        read_about(tmp_path / "bad")
+
+
 def test_a_checkpoint_of_another_run_is_refused(folders, tmp_path, monkeypatch):
     path = tmp_path / "c.safetensors"
     broken_off(folders["bert"], path, monkeypatch)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from baselines.translation.codes import codes_of
+from baselines.translation.model_folder import check_model_folder, check_sizes, unusable
 from xlembed.errors import InputError, at, require
 from xlembed.files import read_json, sha256_of
 from xlembed.progress import progress, say
 from xlembed.snapshots import commit_of, is_fixed, snapshot, split_revision
 
 EXTRA = "contextual"
+T = TypeVar("T")
 ARCHITECTURES = ("marian", "m2m_100")  # model types of config.json; NLLB-200 has M2M100's
 _WEIGHTS = "*.safetensors"
 _FILES = ("*.json", "*.txt", "*.model", "*.spm", _WEIGHTS)
@@ -79,10 +81,12 @@ class HuggingFaceTranslator:
     def _translated(self, texts: list[str], model: _Loaded) -> dict[str, str]:
         found: dict[str, str] = {}
         n_cut = n_unended = 0
-        subwords = [model.tokenizer(model.prefix + text, verbose=False)["input_ids"] for text in texts]
+        subwords = _use(self.folder, lambda: [model.tokenizer(model.prefix + text, verbose=False)["input_ids"]
+                                              for text in texts])  # fmt: skip
         with progress(f"translating {self.src}-{self.trg}", len(texts)) as advance:
             for rows in _batches([len(ids) for ids in subwords], self.settings.batch_size):
-                translated, unended = model.generate([texts[i] for i in rows], self.settings)
+                some = [texts[i] for i in rows]
+                translated, unended = _use(self.folder, partial(model.generate, some, self.settings))
                 found.update(zip((texts[i] for i in rows), translated, strict=True))
                 n_cut += sum(len(subwords[i]) > model.positions for i in rows)
                 n_unended += unended
@@ -112,7 +116,8 @@ class _Loaded:
         with torch.inference_mode():
             # (n_texts, longest translation), padded after the end
             made = self.model.generate(**batch, num_beams=settings.beams, do_sample=False, max_new_tokens=longest,
-                                       max_length=None, **forced)  # fmt: skip
+                                       max_length=None, num_return_sequences=1, return_dict_in_generate=False,
+                                       **forced)  # fmt: skip
         ended = (made[:, 1:] == self.tokenizer.eos_token_id).any(dim=1)
         decoded = self.tokenizer.batch_decode(made, skip_special_tokens=True)
         return [" ".join(text.split()) for text in decoded], int((~ended).sum())
@@ -156,6 +161,7 @@ def _check_folder(folder: Path, name: str) -> None:
     kind = about.get("model_type") if isinstance(about, dict) else None
     if kind not in ARCHITECTURES:
         raise at(folder, None, f"holds a model of type {kind!r}: marian and m2m_100 (M2M100, NLLB-200) are read")
+    check_model_folder(folder)
     if not any(folder.glob(_WEIGHTS)):
         raise at(folder, None, "holds no .safetensors weights, and pickled ones are not read: convert them once "
                  f"(AutoModelForSeq2SeqLM.from_pretrained({name!r}).save_pretrained(FOLDER), tokenizer likewise)")
@@ -171,10 +177,14 @@ def _load(folder: Path, src: str, trg: str, device: str | None) -> _Loaded:
     options = {"local_files_only": True, "trust_remote_code": False}
     tokenizer = _read(folder, lambda: transformers.AutoTokenizer.from_pretrained(folder, **options))
     prefix, forced = _languages(tokenizer, src, trg, folder)
+    _read(folder, lambda: check_sizes(folder, transformers.AutoModelForSeq2SeqLM))
     model = _read(folder, lambda: transformers.AutoModelForSeq2SeqLM.from_pretrained(
         folder, use_safetensors=True, dtype=torch.float32, **options))  # fmt: skip
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return _Loaded(tokenizer, model.to(device).eval(), prefix, forced, model.config.max_position_embeddings)
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions < 2:
+        raise at(folder / "config.json", None, f"max_position_embeddings = {positions!r}: 2 at least are needed")
+    return _Loaded(tokenizer, model.to(device).eval(), prefix, forced, positions)
 
 
 def _read(folder: Path, reading: Callable[[], Any]) -> Any:
@@ -183,8 +193,21 @@ def _read(folder: Path, reading: Callable[[], Any]) -> Any:
         return reading()
     except ImportError as err:
         raise InputError(f"{folder}: {' '.join(str(err).split())[:150]}: pip install 'xlembed[{EXTRA}]'") from None
-    except Exception as err:
-        raise at(folder, None, f"holds a damaged model ({' '.join(str(err).split())[:150]})") from None
+    except InputError:
+        raise
+    except BaseException as err:
+        raise unusable(folder, "holds a damaged model", err) from None
+
+
+def _use(folder: Path, using: Callable[[], T]) -> T:
+    """What a model or its tokenizer makes of texts, or InputError: much of a folder's damage is seen there alone."""
+    try:
+        return using()
+    except (MemoryError, require("torch", EXTRA).OutOfMemoryError):
+        raise
+    except BaseException as err:
+        raise unusable(folder, "the model fails at these texts: fetch its folder again, or lower the batch size",
+                       err) from None  # fmt: skip
 
 
 def _languages(tokenizer: Any, src: str, trg: str, folder: Path) -> tuple[str, int | None]:

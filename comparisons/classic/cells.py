@@ -70,21 +70,26 @@ def with_file(preset: S, path: Path | None) -> S:
         given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise at(path, None, "no such file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise at(path, None, f"is no TOML ({err})") from None
+    except (ValueError, RecursionError) as err:  # no TOML, no UTF-8, numbers of thousands of digits, deep nesting
+        raise at(path, None, f"is no TOML ({' '.join(str(err).split())[:150]})") from None
     known = {field.name: getattr(preset, field.name) for field in fields(preset)}
     for name, value in given.items():
         if name not in known:
             raise at(path, None, f"{name} is no setting: {', '.join(known)} are")
         if not _fits(value, known[name]):
-            raise at(path, None, f"{name} = {value!r}: a value such as {known[name]!r} is needed")
-    return replace(preset, **{name: _tuples(value) for name, value in given.items()})
+            raise at(path, None, f"{name} = {str(value)[:80]!r}: a value such as {known[name]!r} is needed")
+    try:
+        return replace(preset, **{name: _tuples(value) for name, value in given.items()})
+    except InputError as err:  # values that are no settings together
+        raise at(path, None, str(err)) from None
 
 
 def _fits(value: Any, like: Any) -> bool:
     if isinstance(like, float):
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, list if isinstance(like, tuple) else type(like))
+    if isinstance(like, tuple):
+        return isinstance(value, list) and all(_fits(one, like[0]) for one in value if like)
+    return type(value) is type(like)
 
 
 def _tuples(value: Any) -> Any:

@@ -34,7 +34,7 @@ def probe_json(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
 def read_probe(path: str | Path) -> dict[str, Any]:
     """What a probe saved. Raises InputError for a file that is none, or has another format."""
     found = read_json(path)
-    if not isinstance(found, dict) or found.get("probe") not in MODULES:
+    if not isinstance(found, dict) or str(found.get("probe")) not in MODULES:
         raise at(path, None, "is not what `xlembed probe ... --out` writes")
     if found.get("format") != FORMAT:
         raise at(path, None, "has another format: run `xlembed probe` again")

@@ -21,8 +21,8 @@ def _sections(path: Path) -> list[Section]:
     found = read_probe(path)
     try:
         tables, notes = tables_of(found), notes_of(found)
-    except (KeyError, TypeError, ValueError, IndexError) as err:
-        raise at(path, None, f"is damaged ({type(err).__name__} {err}): run `xlembed probe` again") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as err:
+        raise at(path, None, f"is damaged ({type(err).__name__} {str(err)[:150]}): run `xlembed probe` again") from None
     return [
         Section(f"Probe {found['probe']}: {title}", notes if place == 0 else [], Table(header, rows))
         for place, (title, header, rows) in enumerate(tables)

@@ -30,6 +30,19 @@ _NUMBERS = (0, 1, 2, 4, 16, 127, 255, 256, 4096, 65535, 2**20, 2**31 - 1, 2**31,
 _FORMS = ("<B", "<H", "<I", "<Q", ">I", ">Q")
 _VALUES = (None, True, False, 0, -1, 1, 2**31, 10**12, 10**400, 0.5, -0.0, "", "x", "../x", "\x1b[31m", "\u202e", [],
            {}, [[]], [{}], [0], ["x"], {"x": 0}, [None], [-1, 10**12], "a\nb", "w" * 300)  # fmt: skip
+_KEYS = (  # that transformers and its tokenizers obey, most of them in no file of ours
+    "auto_map", "trust_remote_code", "tokenizer_class", "model_type", "architectures", "quantization_config",
+    "attn_implementation", "_attn_implementation", "experts_implementation", "transformers_weights", "custom_generate",
+    "return_dict", "use_return_dict", "output_hidden_states", "is_decoder", "is_encoder_decoder", "tie_word_embeddings",
+    "torch_dtype", "dtype", "sub_configs", "text_config", "num_labels", "id2label", "chunk_size_feed_forward",
+    "pruned_heads", "default_language", "num_return_sequences", "num_beam_groups", "penalty_alpha", "assistant_model",
+    "forced_bos_token_id", "bad_words_ids", "max_length", "min_length", "max_time", "stop_strings",
+    "cache_implementation", "return_dict_in_generate", "do_sample", "vocab_file", "tokenizer_file", "init_inputs",
+    "added_tokens_decoder",
+    "extra_special_tokens", "additional_special_tokens", "chat_template", "name_or_path", "unk_token", "pad_token",
+    "truncation", "padding", "dropout", "pre_tokenizer", "decoder", "normalizer", "post_processor", "fix_mistral_regex",
+    "model_max_length", "encoder", "language_adapters", "curve", "rank", "method", "weights_sha256", "",
+)  # fmt: skip
 
 
 def mutated(data: bytes, steps: Sequence[Step], limit: int = 1 << 16) -> bytes:
@@ -115,6 +128,25 @@ def _json_value(data: bytes, place: int, how: int) -> bytes:
     return b"\n".join(lines)
 
 
+def _json_key(data: bytes, place: int, how: int) -> bytes:
+    """A key that some reader obeys, put into one of the objects of a JSON document."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return data
+    objects, waiting = [], [value]
+    while waiting:
+        one = waiting.pop()
+        objects += [one] if isinstance(one, dict) else []
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else []
+    if not objects:
+        return data
+    key = _KEYS[how % len(_KEYS)]
+    values = (*_VALUES, "org/code--x.It", "x.bin", "/etc/passwd", ["x.It", None], {"AutoModel": "x.It"}, key)
+    objects[place % len(objects)][key] = values[how // len(_KEYS) % len(values)]
+    return json.dumps(value, ensure_ascii=False).encode(errors="replace")
+
+
 def _changed(value: object, place: int, how: int) -> object:
     """Walk down from the top, a branch for each remainder of `place`, and put another value at the end."""
     if isinstance(value, (dict, list)) and value and place:
@@ -154,5 +186,5 @@ def _inside(data: bytes, place: int, how: int) -> bytes:
 _PACKERS = {b"\x1f\x8b": gzip, b"\xfd7zXZ": lzma}
 CHANGES: tuple[Callable[[bytes, int, int], bytes], ...] = (
     _insert, _replace, _flip, _set_byte, _cut, _remove, _repeat, _line_twice, _line_away, _binary_number, _json_value,
-    _header, _inside, _replace, _insert, _json_value,
+    _header, _inside, _replace, _json_key, _json_value,
 )  # fmt: skip

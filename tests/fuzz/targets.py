@@ -27,6 +27,7 @@ from unittest import mock
 
 import numpy as np
 
+from fuzz import model_folders as folders
 from xlembed.errors import InputError
 
 MAX_MESSAGE = 3000  # characters of an InputError
@@ -109,7 +110,10 @@ def read_vec_both_ways(path: Path) -> None:
     from reference import vec_rows
 
     from xlembed import vec_blocks, vec_text
+    from xlembed.needs import size_of
     from xlembed.vectors import read_vectors
+
+    size_of(path, 2)
 
     with mock.patch.object(vec_text, "_LARGE", 0), mock.patch.object(vec_blocks, "_BLOCK_BYTES", 64):
         fast = _outcome(lambda: read_vectors(path))
@@ -137,8 +141,10 @@ def vec_seeds() -> list[bytes]:
 
 def read_finite(path: Path) -> None:
     """Vectors of any format."""
+    from xlembed.needs import size_of
     from xlembed.vectors import read_vectors
 
+    size_of(path, 2)  # of headers alone; it raises nothing
     vectors = read_vectors(path)
     assert len(vectors.words) == len(vectors.matrix) > 0 and np.isfinite(vectors.matrix).all()
     assert all(isinstance(word, str) for word in vectors.words) and vectors.matrix.dtype == np.float32
@@ -149,8 +155,10 @@ def read_finite(path: Path) -> None:
 
 def read_store(path: Path) -> None:
     """A store; what was read is written and read again alike. A store may say of itself that it is finite."""
+    from xlembed.needs import size_of
     from xlembed.store import open_store, write_store
 
+    size_of(path, 2)
     vectors = open_store(path)
     assert vectors.matrix.ndim == 2 and len(vectors.words) == len(vectors.matrix)
     assert open_store(path, 2).words == vectors.words[:2]
@@ -190,6 +198,14 @@ def fasttext_seeds() -> list[bytes]:
         model.quantize(input=str(path), qnorm=True, dsub=2)
         made.append(bytes_of(lambda out: model.save_model(str(out)), "a.bin"))
     return made
+
+
+def read_a_fasttext(path: Path) -> None:
+    """Loaded once: fastText makes a table for 30 million words at each loading, whatever the file."""
+    import fasttext
+
+    with mock.patch("fasttext.load_model", cache(fasttext.load_model)):
+        read_finite(path)
 
 
 @cache
@@ -290,6 +306,24 @@ def read_task(kind: str) -> Callable[[Path], None]:
             assert [" ".join(item.text.split()) for item in read_items(kind, again, "de")] == one_line
 
     return read
+
+
+READY = "sentence1_en\tsentence2_en\tsentence1_de\tlabel\tsentence2_de\nA man.\tHe.\tEin Mann.\tneutral\tEr.\n"
+PAIRS = "premise\thypo\tlabel\nEin Mann schläft.\tEin Mann.\tneutral\na\tb\tentailment\n"
+
+
+def read_ready(path: Path) -> None:
+    """Ready translations by their texts, and by the rows of a source of two pairs."""
+    from baselines.translation.ready import ReadySettings, make, read_translated_pairs
+
+    with written("premise\thypothesis\tlabel\nA man sleeps.\tA man.\tneutral\na\tb\tentails\n", "a.tsv") as source:
+        made = make("en", "de", ReadySettings(path, source))
+        assert len(made) > 0 and all(isinstance(one, str) for one in made.translate(list(made.table)))
+    try:
+        pairs = read_translated_pairs(path)
+    except InputError:  # of two columns
+        return
+    assert all(pair.premise and pair.hypothesis for pair in pairs)
 
 
 # ---- predictions
@@ -480,7 +514,7 @@ def tar_seeds() -> list[bytes]:
     return made + [gzip.compress(made[0], mtime=0), lzma.compress(made[1]), bz2.compress(made[0])]
 
 
-# ---- encoders
+# ---- weights and checkpoints
 
 
 def e5_seeds() -> list[bytes]:
@@ -514,7 +548,9 @@ def checkpoint_seeds() -> list[bytes]:
     from comparisons.pretraining_checkpoints import save_checkpoint
 
     trained = _layer()
-    optimizer, about = _stepped(trained), {"n": 3, "losses": [1.5, 1.25]}
+    optimizer = _stepped(trained)
+    about = {"facts": {"trained": ["weight"]}, "step": 3, "drawn": [2, 1], "losses": [1.5, 1.25, 1.0], "seconds": 0.5,
+             "precision": "float32"}  # fmt: skip
     return [bytes_of(lambda path: save_checkpoint(path, dict(trained.named_parameters()), optimizer, about), "a.st")]
 
 
@@ -537,36 +573,17 @@ def _stepped(layer):
 def read_a_checkpoint(path: Path) -> None:
     from comparisons.pretraining_checkpoints import load_checkpoint, read_about
 
-    layer = _layer()
-    read_about(path)
-    load_checkpoint(path, dict(layer.named_parameters()), _stepped(layer), 3)
+    layer, optimizer = _trained_layer()
+    about = read_about(path)
+    load_checkpoint(path, dict(layer.named_parameters()), optimizer, about["step"])
+    assert all(bool(p.isfinite().all()) for p in layer.parameters())
 
 
 @cache
-def encoder_files() -> dict[str, bytes]:
-    """The files of a small encoder's folder, by name."""
-    with tempfile.TemporaryDirectory() as folder:
-        _small_encoder().save_pretrained(folder)
-        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
-
-
-def read_an_encoder(name: str) -> Callable[[Path], None]:
-    """One file of an encoder's folder changed, the others as they were."""
-
-    def read(path: Path) -> None:
-        from transformers import AutoModel
-
-        from comparisons.encoders import find_encoder
-        from comparisons.loading import load_config, load_model
-
-        for other, raw in encoder_files().items():
-            (path.parent / other).write_bytes(raw)
-        path.rename(path.with_name(name))
-        encoder = find_encoder(str(path.parent))
-        load_config(encoder)
-        load_model(encoder, AutoModel)
-
-    return read
+def _trained_layer():
+    """Of which every tensor is replaced by a checkpoint, or none."""
+    layer = _layer()
+    return layer, _stepped(layer)
 
 
 # ---- saved mappings and models
@@ -666,24 +683,61 @@ def mapping_seeds() -> list[bytes]:
         return [(Path(folder) / "weights.safetensors").read_bytes()]
 
 
-def read_adapters(path: Path) -> None:
-    from comparisons.adapters import load_stack
+def read_hub(name: str) -> Callable[[Path], None]:
+    """One of a hub's two files changed: all its languages can be mapped."""
 
-    load_stack(_small_encoder(), "de", path)
+    def read(path: Path) -> None:
+        from xlembed.alignment.hub import load_hub
+
+        data = path.read_bytes()
+        path.unlink()
+        folders.lay_out(path.parent, hub_files(), name, data)
+        found = load_hub(path.parent)
+        for src in found.weights:
+            mapping = found.between(src, src)
+            assert np.isfinite(mapping.src_weight).all()
+            mapping.map_src(small_vectors())
+
+    return read
 
 
 @cache
-def _config():
-    from transformers import BertConfig
+def hub_files() -> dict[str, bytes]:
+    from xlembed.alignment.hub import HubSpace, save_hub
 
-    return BertConfig(vocab_size=8, hidden_size=4, num_hidden_layers=2, num_attention_heads=1, intermediate_size=4,
-                      max_position_embeddings=8)  # fmt: skip
+    weight = np.eye(4, dtype=np.float32)
+    hub = HubSpace({"en": weight, "de": -weight}, about={"method": "gpa", "pivot": "en", "languages": ["en", "de"]})
+    with tempfile.TemporaryDirectory() as folder:
+        save_hub(folder, hub)
+        files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    about = json.loads(files["hub.json"])
+    about.pop("weights_sha256")  # whoever changes a file can change its checksum, too
+    return files | {"hub.json": json.dumps(about).encode()}
 
 
+def read_adapters(path: Path) -> None:
+    """A stack of adapters into one encoder, which is left as it was: nothing of it depends on the file."""
+    from comparisons.adapters import load_stack, with_adapters
+
+    model = _small_encoder()
+    stacks = with_adapters(model).stacks
+    try:
+        load_stack(model, "de", path)
+        assert all(bool(p.isfinite().all()) and not p.requires_grad for p in stacks["de"].parameters())
+    except InputError:
+        assert "de" not in stacks, "half a stack is left in the model"
+        raise
+    finally:
+        if "de" in stacks:
+            stacks.pop("de")
+
+
+@cache
 def _small_encoder():
-    from transformers import BertModel
+    from transformers import BertConfig, BertModel
 
-    return BertModel(_config())
+    return BertModel(BertConfig(vocab_size=8, hidden_size=4, num_hidden_layers=2, num_attention_heads=1,
+                                intermediate_size=4, max_position_embeddings=8))  # fmt: skip
 
 
 def adapter_seeds() -> list[bytes]:
@@ -691,7 +745,43 @@ def adapter_seeds() -> list[bytes]:
 
     model = _small_encoder()
     with_adapters(model).add("de", 2)
-    return [bytes_of(lambda path: save_stack(model, "de", path, {"lang": "de"}), "a.safetensors")]
+    try:
+        return [bytes_of(lambda path: save_stack(model, "de", path, {"lang": "de"}), "a.safetensors")]
+    finally:
+        with_adapters(model).stacks.pop("de")
+
+
+# ---- settings and results of studies
+
+
+def read_classic_settings(path: Path) -> None:
+    from comparisons.classic.cells import with_file
+    from comparisons.classic.curse import QUICK
+
+    with_file(QUICK, path)
+
+
+@cache
+def probe_seeds() -> list[bytes]:
+    from baselines.corpora import NLI_LABELS, SentencePair
+    from comparisons.probes.mixed_nli import mixed_nli
+
+    items = {lang: [SentencePair(f"p{i}", f"h{i}", NLI_LABELS[i % 3]) for i in range(6)] for lang in ("en", "de")}
+    return [json.dumps(mixed_nli(items, lambda pairs: ["neutral"] * len(pairs)).as_json()).encode()]
+
+
+def show_a_probe(path: Path) -> None:
+    """A probe's section in each format of a report."""
+    from comparisons.report import inline
+    from comparisons.report.probes import probe_sections
+
+    (path.parent / "probes").mkdir()
+    path.rename(path.parent / "probes" / path.name)
+    for section in probe_sections(path.parent):
+        assert section.table is not None
+        for cell in [section.heading, *section.table.header, *(cell for row in section.table.rows for cell in row)]:
+            for made in (inline.cell_to_tex(cell), inline.cell_to_markdown(cell), inline.cell_to_html(cell)):
+                assert len(made.splitlines()) <= 1, repr(made)
 
 
 # ---- reports
@@ -745,7 +835,7 @@ TARGETS: dict[str, Target] = {
     "vec": Target(".vec", read_vec_both_ways, vec_seeds),
     "vec-gz": Target(".vec.gz", read_vec_both_ways, lambda: [gzip.compress(one, mtime=0) for one in vec_seeds()]),
     "vec-xz": Target(".vec.xz", read_vec_both_ways, lambda: [lzma.compress(one) for one in vec_seeds()]),
-    "fasttext": Target(".bin", read_finite, fasttext_seeds),
+    "fasttext": Target(".bin", read_a_fasttext, fasttext_seeds),
     "word2vec": Target(".bin", read_finite, word2vec_seeds),
     "gensim": Target(".kv", read_finite, gensim_seeds, ("pickle",)),
     "store": Target(".safetensors", read_store, store_seeds),
@@ -759,6 +849,7 @@ TARGETS: dict[str, Target] = {
     "pos": Target(".tsv.xz", read_task("pos"), lambda: [lzma.compress(CONLL.encode())]),
     "nli": Target(".tsv", read_task("nli"), lambda: [NLI.encode()]),
     "topic": Target(".tsv", read_task("topic"), lambda: [TOPICS.encode()]),
+    "ready": Target(".tsv", read_ready, lambda: [READY.encode(), PAIRS.encode(), b"a man\tein Mann\nb\tc\n"]),
     "predictions": Target(".jsonl", read_predictions_twice, prediction_seeds),
     "columns": Target(".txt", read_theirs_as("ner", GOLD, "bioes"), lambda: [COLUMNS.encode()]),
     "columns-alone": Target(".txt", read_columns_alone, lambda: [COLUMNS.encode()]),
@@ -771,9 +862,30 @@ TARGETS: dict[str, Target] = {
     "zip": Target(".zip", extract_a_member, zip_seeds, ("zipfile",)),
     "tar": Target(".tar", extract_a_member, tar_seeds, ("tarfile",)),
     "e5": Target(".bin", read_an_e5, e5_seeds),
-    "encoder-config": Target(".json", read_an_encoder("config.json"), lambda: [encoder_files()["config.json"]]),
-    "encoder-weights": Target(".safetensors", read_an_encoder("model.safetensors"),
-                              lambda: [encoder_files()["model.safetensors"]]),
+    "encoder-config": Target(".json", folders.read_an_encoder("config.json"), folders.encoder_seeds("config.json")),
+    "encoder-weights": Target(".safetensors", folders.read_an_encoder("model.safetensors", ("bert", "xmod")),
+                              folders.encoder_seeds("model.safetensors", ("bert", "xmod"))),
+    "encoder-index": Target(".json", folders.read_an_index,
+                            lambda: [folders.sharded_files()["model.safetensors.index.json"]]),
+    "encoder-tokenizer": Target(".json", folders.read_a_tokenizer("tokenizer.json"),
+                                folders.tokenizer_seeds("tokenizer.json")),
+    "encoder-tokenizer-config": Target(".json", folders.read_a_tokenizer("tokenizer_config.json"),
+                                       folders.tokenizer_seeds("tokenizer_config.json")),
+    "encoder-vocabulary": Target(".txt", folders.read_a_tokenizer("vocab.json", "merges.txt"),
+                                 folders.tokenizer_seeds("vocab.json", "merges.txt")),
+    "finetuned-json": Target(".json", folders.read_a_finetuned("model.json"), folders.finetuned_seeds("model.json")),
+    "finetuned-weights": Target(".safetensors", folders.read_a_finetuned("trained.safetensors"),
+                                folders.finetuned_seeds("trained.safetensors")),
+    "finetuned-checkpoint": Target(".safetensors", folders.read_a_training, folders.training_seeds),
+    "translator-config": Target(".json", folders.read_a_translator("config.json", "generation_config.json"),
+                                folders.translator_seeds("config.json", "generation_config.json")),
+    "translator-tokenizer": Target(".json", folders.read_a_translator("tokenizer_config.json", "vocab.json"),
+                                   folders.translator_seeds("tokenizer_config.json", "vocab.json")),
+    "translator-pieces": Target(".spm", folders.read_a_translator("source.spm", "target.spm",
+                                                                  "sentencepiece.bpe.model"),
+                                folders.translator_seeds("source.spm", "target.spm", "sentencepiece.bpe.model")),
+    "translator-weights": Target(".safetensors", folders.read_a_translator("model.safetensors"),
+                                 folders.translator_seeds("model.safetensors")),
     "checkpoint": Target(".safetensors", read_a_checkpoint, checkpoint_seeds),
     "adapters": Target(".safetensors", read_adapters, adapter_seeds),
     "model-json": Target(".json", read_model_json, lambda: [json.dumps(about).encode() for about, _ in
@@ -781,6 +893,12 @@ TARGETS: dict[str, Target] = {
     "model-weights": Target(".safetensors", read_model_weights, lambda: [raw for _, raw in static_models().values()]),
     "mapping-json": Target(".json", read_mapping_json, lambda: [b'{"steps": ["unit", "center"], "method": "x"}']),
     "mapping-weights": Target(".safetensors", read_mapping_weights, mapping_seeds),
+    "hub-json": Target(".json", read_hub("hub.json"), lambda: [hub_files()["hub.json"]]),
+    "hub-weights": Target(".safetensors", read_hub("weights.safetensors"),
+                          lambda: [hub_files()["weights.safetensors"]]),
+    "classic-settings": Target(".toml", read_classic_settings, lambda: [
+        b'languages = ["en", "de"]\ncounts = [1, 2]\nn_texts = 1000\ntask = "pos"\nlr = 1e-3\n'], ("tomllib",)),
+    "probe": Target(".json", show_a_probe, probe_seeds),
     "summary": Target(".json", write_a_report, summary_seeds),
     "report-text": Target(".txt", show_text, lambda: [b"a|b `c` *d* <script>x</script> & \\ $x$ ~~y~~",
                                                       "\u202eعربي\u2028".encode(), b"`code`", b"**a**"]),
