@@ -44,12 +44,13 @@ kernels: $(VENV)/.ready-dev
 # All tests, the kernels' in plain Python, and the floor over both (pyproject.toml, fail_under).
 coverage: $(VENV)/.ready-dev
 	$(BIN)/coverage erase
-	$(MAKE) -j2 --output-sync=target coverage-of-test coverage-of-kernels
+	$(MAKE) -j2 coverage-of-test coverage-of-kernels
 	$(MAKE) floor
 
 coverage-of-%: $(VENV)/.ready-dev
-	$(MAKE) $* RUN="$(BIN)/coverage run --parallel-mode"
+	$(MAKE) $* RUN="$(BIN)/coverage run"
 
+# Once after these two: combining takes their files.
 floor: $(VENV)/.ready-dev
 	$(BIN)/coverage combine
 	$(BIN)/coverage report

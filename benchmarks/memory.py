@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 CHILD = """
@@ -67,15 +67,20 @@ class ControlGroup:
         root = Path("/sys/fs/cgroup")
         self._v2 = (root / "cgroup.controllers").exists()
         self.folder = (root if self._v2 else root / "memory") / f"xlembed-{os.getpid()}"
-        self.folder.mkdir()
-        if self._v2:
-            self._write("memory.swap.max", 0)
-            self._write("memory.max", int(limit * 1e9))
-        else:
-            self._write("memory.swappiness", 0)
-            self._write("memory.limit_in_bytes", int(limit * 1e9))
+        n_bytes = int(limit * 1e9)
+        self._limits = ({"memory.swap.max": 0, "memory.max": n_bytes} if self._v2 else
+                        {"memory.swappiness": 0, "memory.limit_in_bytes": n_bytes})  # fmt: skip
 
     def __enter__(self) -> ControlGroup:
+        try:
+            self.folder.mkdir()
+            for name, value in self._limits.items():
+                self._write(name, value)
+        except OSError as err:
+            with suppress(OSError):
+                self.folder.rmdir()
+            sys.exit(f"{self.folder}: no limit of memory can be set ({err}): --group needs root, and the kernel's "
+                     "control of memory")  # fmt: skip
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,10 +90,10 @@ class ControlGroup:
         """Put this process, and all that it starts, into the group."""
         self._write("cgroup.procs", os.getpid())
 
-    def peak(self) -> int:
-        """Bytes, of all that counts."""
-        name = "memory.peak" if self._v2 else "memory.max_usage_in_bytes"
-        return int((self.folder / name).read_text())
+    def peak(self) -> int | None:
+        """Bytes, of all that counts; None where the kernel does not tell (version 2 before Linux 5.19)."""
+        path = self.folder / ("memory.peak" if self._v2 else "memory.max_usage_in_bytes")
+        return int(path.read_text()) if path.exists() else None
 
     def _write(self, name: str, value: int) -> None:
         (self.folder / name).write_text(str(value))
@@ -177,8 +182,8 @@ def big(folder: Path, n_words: int, dim: int, limit: float | None, group: Contro
         found = measured(["--verbose", *arguments], limit, group)
         print(f"{' '.join(arguments[:2])}: peak {found['peak'] / 1e9:.2f} GB (mapped pages among them), "
               f"{found['anonymous'] / 1e9:.2f} GB of its own, {found['seconds']:.0f} s", flush=True)  # fmt: skip
-        if group is not None:
-            print(f"  the control group's peak so far: {group.peak() / 1e9:.2f} GB")
+        if group is not None and (peak := group.peak()) is not None:
+            print(f"  the control group's peak so far: {peak / 1e9:.2f} GB")
         if arguments[1] == "convert":
             vec.unlink()
 
@@ -200,6 +205,8 @@ def main() -> None:
     parser.add_argument("--limit", type=float, help="GB of addresses")
     parser.add_argument("--group", type=float, help="GB of a control group")
     args = parser.parse_args()
+    if (args.limit or args.group) and not args.big:
+        parser.error("--limit and --group go with --big")
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         if args.big:

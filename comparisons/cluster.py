@@ -36,6 +36,7 @@ MOST_DEATHS = 3  # of workers while they compute a group, and most attempts at o
 MOST_SENDINGS = 3  # of one file to one worker
 POLL = 1.0  # seconds between looks at the workers
 CONNECT = 30  # seconds
+_STOPPING = "stopping; press again to stop at once"
 WAIT = 120.0  # seconds for a worker that can take what is left
 
 
@@ -143,11 +144,11 @@ class Cluster:
         for number, group in enumerate(groups):
             self._tasks[number] = _Task(number, group, needs_of(group[0].system, has_gpu))
             self._submit(run, self._tasks[number])
-        with stop_asked() as is_to_stop:  # it may strike within a finaliser of Dask's, which swallows it
-            while self._futures:
+        with stop_asked(_STOPPING) as is_to_stop:  # it may strike within a finaliser of Dask's, which swallows it
+            while self._futures and not is_to_stop():
                 yield from self._next(run)
-                if is_to_stop():
-                    raise KeyboardInterrupt
+        if is_to_stop():
+            raise KeyboardInterrupt
 
     def _next(self, run: Run) -> Iterator[tuple[Cell, Made]]:
         """The cells of a group that is done, or whose waiting is over; none if that takes longer than a moment."""

@@ -360,6 +360,10 @@ def test_a_file_that_changed_is_hashed_again_whatever_its_time_says(tmp_path):
     path.write_bytes(b"one")
     found = [cluster_data.sha256_remembered(path)]
     about = path.stat()
+    later = tmp_path / "later"
+    later.touch()
+    while later.stat().st_ctime_ns <= about.st_ctime_ns:  # the clock of files may be slow
+        later.touch()
     path.write_bytes(b"two")
     os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
     found.append(cluster_data.sha256_remembered(path))
@@ -406,6 +410,19 @@ def test_the_program_is_stopped_on_the_way_and_goes_on_from_there(tmp_path, data
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "predictions").iterdir()}
     assert len(after) == 12 and kept.items() <= after.items()
     assert not (tmp_path / "out" / "models").exists()
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.5, 2.0])
+def test_ctrl_c_while_workers_start(tmp_path, data, moment):
+    run_of(tmp_path, experiment_text(), data)
+    stopped = start(tmp_path, "--out", "out", "--mirror", data, "--workers", 2)
+    while "12 to compute" not in (line := stopped.stderr.readline()):
+        assert line, "it ended before"
+    time.sleep(moment)
+    os.killpg(stopped.pid, signal.SIGINT)
+    _, said = stopped.communicate()
+    assert stopped.returncode == 130, said
+    assert "Traceback" not in said and said.endswith("xlembed: stopped\n")
 
 
 @pytest.mark.parametrize("options, message", [

@@ -4,6 +4,9 @@ import gzip
 import hashlib
 import lzma
 import os
+import socket
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -188,14 +191,17 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+OURS = f".xlembed.{socket.gethostname()}"
+
+
 def left_by_a_killed_process(place):
-    (place / ".xlembed.dead0000.part").mkdir()
-    return written(place / ".xlembed.dead0000.part" / "corpus.txt", b"a b")
+    (place / f"{OURS}.dead0000.part").mkdir()
+    return written(place / f"{OURS}.dead0000.part" / "corpus.txt", b"a b")
 
 
 def test_a_temporary_folder_goes_with_all_in_it_and_takes_what_was_left(place):
     left_by_a_killed_process(place)
-    others = ["xlembed-notes", ".xlembed", ".other.dead0000.part"]
+    others = ["xlembed-notes", ".xlembed", ".other.dead0000.part", f"{OURS}-too.dead0000.part"]  # of another host
     for name in others:
         (place / name).mkdir()
     with temporary_folder() as folder, temporary_folder() as second:
@@ -211,17 +217,16 @@ def test_what_others_left_stays(place, monkeypatch):
     path = left_by_a_killed_process(place)
     (place / "mine").mkdir()
     written(place / "mine" / "a", b"")
-    os.symlink(place / "mine", place / ".xlembed.link0000.part")
-    os.mkfifo(place / ".xlembed.pipe0000.part")  # opening it would wait for ever
-    written(place / ".xlembed.file0000.part", b"")
+    os.symlink(place / "mine", place / f"{OURS}.link0000.part")
+    os.mkfifo(place / f"{OURS}.pipe0000.part")  # opening it would wait for ever
+    written(place / f"{OURS}.file0000.part", b"")
     with monkeypatch.context() as patch:
         patch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
         with temporary_folder():
             assert path.is_file()
     with temporary_folder():
         assert not path.exists()
-    assert sorted(os.listdir(place)) == [".xlembed.file0000.part", ".xlembed.link0000.part", ".xlembed.pipe0000.part",
-                                         "mine"]  # fmt: skip
+    assert sorted(os.listdir(place)) == [*(f"{OURS}.{kind}0000.part" for kind in ("file", "link", "pipe")), "mine"]
     assert os.listdir(place / "mine") == ["a"]
 
 
@@ -232,3 +237,11 @@ def test_check_readable(tmp_path):
         check_readable(path, tmp_path / "b.txt")
     with pytest.raises(InputError, match="is a folder, a file is needed"):
         check_readable(tmp_path)
+
+
+def test_a_pipe_is_left_to_who_reads_it(tmp_path):
+    """Opening and closing it would end the program that writes into it."""
+    os.mkfifo(tmp_path / "pipe")
+    writer = subprocess.Popen([sys.executable, "-c", "open('pipe', 'w').write('some text')"], cwd=tmp_path)
+    check_readable(tmp_path / "pipe")
+    assert (tmp_path / "pipe").read_text() == "some text" and writer.wait() == 0

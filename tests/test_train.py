@@ -4,6 +4,7 @@ import ctypes
 import dataclasses
 import gzip
 import lzma
+import socket
 import sys
 import tempfile
 
@@ -77,8 +78,9 @@ def test_at_most_so_many_tokens_of_each_file(tmp_path, max_tokens, lines):
 def test_what_a_killed_training_left_is_removed(corpus, tmp_path, monkeypatch):
     pytest.importorskip("fasttext")
     place = tmp_path / "tmp"
-    (place / ".xlembed.dead0000.part").mkdir(parents=True)
-    (place / ".xlembed.dead0000.part" / "corpus.txt").write_text("a b")
+    left = place / f".xlembed.{socket.gethostname()}.dead0000.part"
+    left.mkdir(parents=True)
+    (left / "corpus.txt").write_text("a b")
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     train([corpus], SMALL)
     assert list(place.iterdir()) == []

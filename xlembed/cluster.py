@@ -88,8 +88,26 @@ def local_cluster(
     scheduler = {"cls": distributed.Scheduler,
                  "options": both | {"port": 0, "dashboard_address": ":0"} | of_scheduler}  # fmt: skip
     with dask.config.set({"distributed.deploy.lost-worker-timeout": SLOW_START}):
-        with distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL) as cluster:
+        with _ctrl_c_later():
+            cluster = distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+        with cluster:
             yield cluster
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Within it Ctrl-C waits, for a cluster half started cannot be ended; what is started never gets it."""
+    from multiprocessing import resource_tracker
+
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it unblocks SIGINT in the thread that starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def dask_setup(worker: Any) -> None:
@@ -148,7 +166,7 @@ async def _ask_scheduler(distributed: Any, address: str, seconds: float) -> None
 
 def _wait(client: Client, scheduler: str | None, n_workers: int, seconds: float) -> None:
     try:
-        client.wait_for_workers(n_workers, timeout=seconds)
+        client.wait_for_workers(n_workers, timeout=max(seconds, 0.001))  # 0 is for ever there
     except TimeoutError:
         n_here = len(client.scheduler_info(n_workers=-1)["workers"])
         where = scheduler or "this machine"

@@ -8,6 +8,7 @@ import json
 import lzma
 import os
 import shutil
+import socket
 import stat
 import tempfile
 import zlib
@@ -124,7 +125,8 @@ def replacing_together(*paths: str | Path) -> Iterator[list[Path]]:
 def check_readable(*paths: str | Path) -> None:
     """Raise InputError where a file is missing, a folder or closed to this user: before anything else is said."""
     for path in paths:
-        open_binary(path).close()
+        if not Path(path).is_fifo():  # whoever writes into a pipe would take closing for the end
+            open_binary(path).close()
 
 
 @contextmanager
@@ -156,7 +158,8 @@ def temporary_folder() -> Iterator[Path]:
 
     As beside an output, what killed processes of this user left there is removed first.
     """
-    with scratch_folder(Path(tempfile.gettempdir()) / _TEMPORARY) as folder:
+    name = f"{_TEMPORARY}.{socket.gethostname()}"  # of a disk that hosts share, not all can tell which is held
+    with scratch_folder(Path(tempfile.gettempdir()) / name) as folder:
         yield folder
 
 

@@ -16,10 +16,11 @@ def stop_asked(news: str | None = None) -> Iterator[Callable[[], bool]]:
     """Yield a function that tells whether Ctrl-C came; the first is noted, and `news` said, the second interrupts.
 
     A KeyboardInterrupt may also come while Python calls a finaliser, which swallows it; what is noted is not lost.
-    Outside the main thread, and where Ctrl-C is ignored (a shell's background jobs), nothing changes.
+    Outside the main thread, and where Ctrl-C is ignored (a shell's background jobs) or handled by other than Python,
+    nothing changes.
     """
     before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before == signal.SIG_IGN:
+    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
         yield lambda: False
         return
     asked: list[int] = []

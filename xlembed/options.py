@@ -18,7 +18,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stand
 def print_json(value: Any) -> None:
     """One JSON document on standard output; what a terminal would obey or not show is escaped, as JSON may."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
-    print("".join(char if char.isprintable() or char in _KEPT else json.dumps(char)[1:-1] for char in text))
+    if not text.replace("\n", "").isprintable():
+        text = "".join(char if char.isprintable() or char in _KEPT else json.dumps(char)[1:-1] for char in text)
+    print(text)
 
 
 def named_values(given: list[str]) -> dict[str, str]:
