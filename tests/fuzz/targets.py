@@ -186,13 +186,15 @@ def word2vec_seeds() -> list[bytes]:
 def fasttext_seeds() -> list[bytes]:
     import fasttext
 
+    from xlembed.train import zeroed_memory  # what fastText leaves as it finds the memory may be no number
+
     made = []
-    with written("ba do ki lu\nme sa ki do\n" * 3, "a.txt") as path:
+    with written("ba do ki lu\nme sa ki do\n" * 3, "a.txt") as path, zeroed_memory():
         for maxn in (3, 0):
             model = fasttext.train_unsupervised(str(path), dim=2, minn=2, maxn=maxn, bucket=8, minCount=1, epoch=1,
                                                 thread=1, verbose=0)  # fmt: skip
             made.append(bytes_of(lambda out, model=model: model.save_model(str(out)), "a.bin"))
-    with written("__label__x ba do ki\n__label__y lu me sa\n" * 3, "a.txt") as path:
+    with written("__label__x ba do ki\n__label__y lu me sa\n" * 3, "a.txt") as path, zeroed_memory():
         model = fasttext.train_supervised(str(path), dim=2, minn=2, maxn=3, bucket=300, epoch=1, thread=1, verbose=0)
         made.append(bytes_of(lambda out: model.save_model(str(out)), "a.bin"))
         model.quantize(input=str(path), qnorm=True, dsub=2)
