@@ -16,7 +16,7 @@ import typer
 
 from comparisons import encoder_cli, pretraining_cli, probes_cli, published_cli, score_cli
 from comparisons.classic import cli as classic_cli
-from xlembed.cluster import check_where
+from xlembed.cluster import WORKERS_SECONDS, check_where
 from xlembed.errors import InputError, for_people, require
 from xlembed.files import replacing
 from xlembed.progress import say
@@ -63,7 +63,7 @@ def compare(
     workers: Workers = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
-    wait: Wait = 120.0,
+    wait: Wait = WORKERS_SECONDS,
     as_json: AsJson = False,
 ) -> None:
     """Run systems x tasks x languages x seeds and write one report. A second run goes on where the first stopped."""
@@ -77,7 +77,7 @@ def demo(
     workers: Workers = None,
     scheduler: Scheduler = None,
     threads: Threads = None,
-    wait: Wait = 120.0,
+    wait: Wait = WORKERS_SECONDS,
     as_json: AsJson = False,
 ) -> None:
     """The whole job in English, German, French and Spanish on the data inside the package, in minutes."""
@@ -92,7 +92,7 @@ class Where:
     workers: int | None = None
     scheduler: str | None = None
     threads: int | None = None
-    wait: float = 120.0
+    wait: float = WORKERS_SECONDS
 
     def __post_init__(self) -> None:
         check_where(self.scheduler, self.workers)

@@ -23,7 +23,7 @@ from comparisons.cluster_data import NeededFile, encoder_files, needed_files, re
 from comparisons.computing import Failure, Made
 from comparisons.executor import Cell, Run, compute_here, name_of, versions
 from comparisons.experiment import System
-from xlembed.cluster import NoScheduler, client_at, client_of
+from xlembed.cluster import WORKERS_SECONDS, NoScheduler, client_at, client_of
 from xlembed.cluster import local_cluster as start_local
 from xlembed.errors import InputError
 from xlembed.interrupts import stop_asked
@@ -37,7 +37,6 @@ MOST_SENDINGS = 3  # of one file to one worker
 POLL = 1.0  # seconds between looks at the workers
 CONNECT = 30  # seconds
 _STOPPING = "stopping; press again to stop at once"
-WAIT = 120.0  # seconds for a worker that can take what is left
 
 
 @contextmanager
@@ -117,7 +116,8 @@ class Cluster:
 
     client: Client
 
-    def __init__(self, connect: Callable[[], AbstractContextManager[Client]], threads: int = 1, wait: float = WAIT):
+    def __init__(self, connect: Callable[[], AbstractContextManager[Client]], threads: int = 1,
+                 wait: float = WORKERS_SECONDS):  # fmt: skip
         self.connect, self.threads, self.wait = connect, threads, wait
         self.topic = f"xlembed-{uuid.uuid4().hex[:12]}"
         self._tasks: dict[int, _Task] = {}

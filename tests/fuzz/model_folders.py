@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -394,56 +393,15 @@ TRANSLATORS = ("marian", "m2m100")
 
 @cache
 def translator_files(kind: str) -> Files:
-    import sentencepiece
+    """The files of a very small translation model's folder, its tokenizer's among them, by name."""
     import transformers
+    from tiny_translators import Size, save_tiny_translator
 
     _quiet(transformers)
-    sentences = ["the black cat sleeps on the old chair", "die katze schläft auf dem alten stuhl", "nobody knows"]
-    with tempfile.TemporaryDirectory() as root:
-        folder = Path(root)
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(sentences), model_prefix=str(folder / "tiny"), vocab_size=30, hard_vocab_limit=False,
-            minloglevel=2, normalization_rule_name="identity",
-        )  # fmt: skip
-        model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tiny.model"))
-        pieces = [model.id_to_piece(i) for i in range(3, model.get_piece_size())]
-        _seeded()
-        parts = _marian(folder, pieces) if kind == "marian" else _m2m100(folder, pieces)
-        for one in parts:
-            one.save_pretrained(folder)
-        for name in ("tiny.model", "tiny.vocab"):
-            (folder / name).unlink()
-        return _files_of(folder)
-
-
-def _small() -> dict:
-    return {"d_model": 4, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 1,
-            "decoder_attention_heads": 1, "encoder_ffn_dim": 2, "decoder_ffn_dim": 2,
-            "max_position_embeddings": POSITIONS, "init_std": 1.0}  # fmt: skip
-
-
-def _marian(folder: Path, pieces: list[str]):
-    from transformers import MarianConfig, MarianMTModel, MarianTokenizer
-
-    words = ["</s>", "<unk>", ">>deu<<", ">>nld<<", *pieces, "<pad>"]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}), encoding="utf-8")
-    for name in ("source.spm", "target.spm"):
-        shutil.copyfile(folder / "tiny.model", folder / name)
-    tokenizer = MarianTokenizer(str(folder / "source.spm"), str(folder / "target.spm"), str(folder / "vocab.json"),
-                                source_lang="en", target_lang="de", model_max_length=POSITIONS)  # fmt: skip
-    pad = len(words) - 1
-    config = MarianConfig(vocab_size=len(words), pad_token_id=pad, eos_token_id=0, decoder_start_token_id=pad,
-                          forced_eos_token_id=None, bad_words_ids=None, **_small())  # fmt: skip
-    return tokenizer, MarianMTModel(config)
-
-
-def _m2m100(folder: Path, pieces: list[str]):
-    from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
-
-    words = ["<s>", "<pad>", "</s>", "<unk>", *pieces]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}), encoding="utf-8")
-    tokenizer = M2M100Tokenizer(str(folder / "vocab.json"), str(folder / "tiny.model"), src_lang="en", tgt_lang="de")
-    return tokenizer, M2M100ForConditionalGeneration(M2M100Config(vocab_size=len(words) + 108, **_small()))
+    texts = "the black cat sleeps on the old chair", "die katze schläft auf dem alten stuhl", "nobody knows"
+    size = Size(texts, pieces=30, normalization="identity", hidden=4, heads=1, inner=2, positions=POSITIONS)
+    with tempfile.TemporaryDirectory() as folder:
+        return _files_of(save_tiny_translator(kind, Path(folder), (">>deu<<", ">>nld<<"), size))
 
 
 @cache
